@@ -1,0 +1,33 @@
+#!/usr/bin/env bash
+# The checks behind `make test`, in the order in which they fail fastest:
+# vet, linters, all tests with the race detector, the tests that the race
+# detector would falsify (build tag !race: allocation counts), short fuzzing.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+step() {
+	echo
+	echo "== $* (${SECONDS}s)"
+}
+
+step "go vet"
+go vet ./...
+
+step "golangci-lint"
+bin/tools/golangci-lint run ./...
+
+step "go test -race"
+go test -race -timeout 12m ./...
+
+mapfile -t no_race < <(
+	grep -rlE --exclude-dir=node_modules --include='*_test.go' '^//go:build .*!race' . | xargs -r dirname | sort -u
+)
+if [[ ${#no_race[@]} -gt 0 ]]; then
+	step "go test without -race: ${no_race[*]}"
+	go test -timeout 10m "${no_race[@]}"
+fi
+
+step "fuzz, ${FUZZTIME:=10s} each"
+bash scripts/fuzz.sh
+
+step "all passed"
