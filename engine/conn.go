@@ -1,0 +1,169 @@
+package engine
+
+import (
+	"errors"
+	"net"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/lesismal/nbio"
+)
+
+// Errors of sending.
+var (
+	// ErrClosed is returned when the connection is gone or its closing
+	// handshake has begun.
+	ErrClosed = errors.New("engine: connection closed")
+	// ErrSlow is returned when the bytes waiting for the peer would exceed
+	// Limits.WriteBufferBytes. Nothing of the frame was sent; the connection's
+	// handler has been told by OnSlow.
+	ErrSlow = errors.New("engine: peer reads too slowly")
+)
+
+// Handler is what a connection is for. Its methods must not block.
+type Handler interface {
+	// OnMessage gets a complete text or binary message on the goroutine of the
+	// connection's poller; text is valid UTF-8. The payload is only valid
+	// during the call.
+	OnMessage(op Opcode, payload []byte)
+	// OnSlow is called on a sending goroutine when the write buffer is full. It
+	// usually closes the connection.
+	OnSlow()
+	// OnDeadline is called on the wheel's goroutine when the time given to
+	// SetDeadline has come.
+	OnDeadline()
+	// OnClose is the last call, on nbio's close goroutine: the connection is
+	// gone. code is what the peer sent, or what was sent to it, or
+	// CloseAbnormal when neither was.
+	OnClose(code CloseCode)
+}
+
+// Conn is one WebSocket connection. It is meant to be embedded in what the
+// application keeps per connection, so that both are one allocation; the zero
+// value becomes alive in Engine.Upgrade. All methods may be called from any
+// goroutine.
+type Conn struct {
+	// Set by Upgrade, then unchanged.
+	nb      *nbio.Conn
+	ep      *Endpoint
+	handler Handler
+
+	// in is what is left of an incomplete message. Owned by the poller.
+	in *partial
+
+	// wmu serialises senders, so that frames are never interleaved. It is taken
+	// before nbio's connection lock.
+	wmu sync.Mutex
+
+	flags    atomic.Uint32 // flag bits below
+	pending  atomic.Int32  // bytes cached by nbio for this connection
+	seen     atomic.Uint32 // tick of the last inbound byte
+	pinged   atomic.Uint32 // tick of the last ping
+	deadline atomic.Uint32 // tick at which OnDeadline is due; 0: never
+
+	slotIndex int32  // guarded by the wheel slot's mu
+	slot      uint16 // set by wheel.add, then unchanged
+	code      uint16 // close code; set once by whoever sets a close flag first
+}
+
+// Bits of Conn.flags. They are only ever set.
+const (
+	flagDeflate   = 1 << iota // permessage-deflate was negotiated
+	flagCloseSent             // a close frame was sent or is queued
+	flagPeerClose             // the peer's close frame has arrived
+	flagDiscard               // whatever still comes in is ignored
+	flagSlow                  // OnSlow has been called
+)
+
+func (c *Conn) has(bit uint32) bool { return c.flags.Load()&bit != 0 }
+
+// set sets a bit and reports whether this call was the one that did.
+func (c *Conn) set(bit uint32) bool { return c.flags.Or(bit)&bit == 0 }
+
+// RemoteAddr is the peer's address.
+func (c *Conn) RemoteAddr() net.Addr { return c.nb.RemoteAddr() }
+
+// Compressed reports whether permessage-deflate was negotiated.
+func (c *Conn) Compressed() bool { return c.has(flagDeflate) }
+
+// Closing reports whether the closing handshake has begun from either side.
+func (c *Conn) Closing() bool { return c.has(flagCloseSent | flagPeerClose) }
+
+// SetDeadline has Handler.OnDeadline called once d has passed, give or take a
+// second; it replaces an earlier deadline. A d of 0 or less means no deadline.
+func (c *Conn) SetDeadline(d time.Duration) {
+	if d <= 0 {
+		c.deadline.Store(0)
+		return
+	}
+	w := c.ep.engine.wheel
+	t := w.tickAfter(min(d, 50*365*24*time.Hour))
+	c.deadline.Store(t)
+	if t < w.now.Load()+w.interval {
+		w.at(t, dueEntry{conn: c})
+	}
+}
+
+// Close begins the closing handshake (RFC 6455 §7.1.2): it sends a close frame,
+// behind what is already queued, and cuts the connection when the peer has not
+// answered after Config.CloseTimeout. Only the first call has an effect.
+func (c *Conn) Close(r CloseReason) {
+	if !c.beginClose(r) {
+		return
+	}
+	c.ep.engine.wheel.after(c.ep.engine.cfg.CloseTimeout, dueEntry{conn: c})
+}
+
+// beginClose sends the close frame unless one has been sent.
+func (c *Conn) beginClose(r CloseReason) bool {
+	var scratch [maxControlPayload + 2]byte
+	c.wmu.Lock()
+	defer c.wmu.Unlock()
+	if !c.set(flagCloseSent) {
+		return false
+	}
+	if c.code == 0 {
+		c.code = uint16(r.Code)
+	}
+	c.ep.engine.stats.closeSent(r.Code)
+	_ = c.writeLocked(appendClose(scratch[:0], r)) // an error means that it is gone already
+	return true
+}
+
+// fail ends a connection whose peer broke the protocol: close frame, then the
+// end of our stream; what still comes in is ignored (RFC 6455 §7.1.7). Called
+// by the poller.
+func (c *Conn) fail(r CloseReason) {
+	c.flags.Or(flagDiscard)
+	c.in = nil
+	c.Close(r)
+	if c.pending.Load() == 0 {
+		c.shutdown(false)
+	}
+}
+
+// ping sends a ping frame. Called by the wheel.
+func (c *Conn) ping() {
+	if c.Closing() {
+		return
+	}
+	c.pinged.Store(c.ep.engine.wheel.now.Load())
+	c.wmu.Lock()
+	defer c.wmu.Unlock()
+	_ = c.writeLocked(pingFrame)
+}
+
+var pingFrame = []byte{finBit | byte(OpPing), 0}
+
+// expire is called by the wheel for an entry of this connection: the closing
+// handshake has taken too long, or the deadline has come, or neither any more.
+func (c *Conn) expire(now uint32) {
+	if c.Closing() {
+		c.shutdown(true)
+		return
+	}
+	if d := c.deadline.Load(); d != 0 && d <= now && c.deadline.CompareAndSwap(d, 0) {
+		c.handler.OnDeadline()
+	}
+}

@@ -1,0 +1,165 @@
+package engine
+
+import (
+	"crypto/sha1" //nolint:gosec // RFC 6455 §4.2.2 asks for SHA-1
+	"encoding/base64"
+	"fmt"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/lesismal/nbio"
+	"github.com/lesismal/nbio/nbhttp"
+)
+
+// HandshakeError says why a request was not upgraded, as an HTTP status and a
+// sentence that may be shown to the client.
+type HandshakeError struct {
+	Status  int
+	Message string
+}
+
+func (e *HandshakeError) Error() string {
+	return fmt.Sprintf("engine: handshake: %d %s", e.Status, e.Message)
+}
+
+// IsWebSocket reports whether r asks to be upgraded to WebSocket.
+func IsWebSocket(r *http.Request) bool {
+	return hasToken(r.Header["Connection"], "upgrade") && hasToken(r.Header["Upgrade"], "websocket")
+}
+
+// checkRequest is the server's reading of the opening handshake, RFC 6455 §4.2.1.
+func (e *Engine) checkRequest(r *http.Request) *HandshakeError {
+	key, err := base64.StdEncoding.DecodeString(r.Header.Get("Sec-Websocket-Key"))
+	switch {
+	case !IsWebSocket(r):
+		return &HandshakeError{http.StatusUpgradeRequired, "this path speaks WebSocket"}
+	case r.Method != http.MethodGet:
+		return &HandshakeError{http.StatusMethodNotAllowed, "a WebSocket handshake is a GET request"}
+	case !r.ProtoAtLeast(1, 1):
+		return &HandshakeError{http.StatusBadRequest, "a WebSocket handshake needs HTTP/1.1"}
+	case r.Header.Get("Sec-Websocket-Version") != "13":
+		return &HandshakeError{http.StatusUpgradeRequired, "Sec-WebSocket-Version must be 13"}
+	case err != nil || len(key) != 16:
+		return &HandshakeError{http.StatusBadRequest, "Sec-WebSocket-Key must be 16 bytes in base64"}
+	case !e.originAllowed(r):
+		return &HandshakeError{http.StatusForbidden, "this origin may not connect"}
+	}
+	return nil
+}
+
+// Upgrade completes the opening handshake (RFC 6455 §4.2.2) and brings c to
+// life; from then on h gets its messages. protocol is the subprotocol to
+// confirm, or empty. It is called in the HTTP handler, on the poller. On a
+// *HandshakeError nothing has been written, the caller answers the request; on
+// any other error the connection is gone.
+func (e *Engine) Upgrade(w http.ResponseWriter, r *http.Request, ep *Endpoint, protocol string, c *Conn, h Handler) error {
+	if herr := e.checkRequest(r); herr != nil {
+		return herr
+	}
+	nb, parser, err := hijack(w)
+	if err != nil {
+		return err
+	}
+	c.nb, c.ep, c.handler = nb, ep, h
+	c.seen.Store(e.wheel.now.Load())
+	deflate := e.cfg.Compression.Enabled && acceptsDeflate(r.Header)
+	if deflate {
+		c.set(flagDeflate)
+	}
+	nb.SetSession((*takeover)(c))
+	parser.ParserCloser = (*takeover)(c)
+	_ = nb.SetReadDeadline(time.Time{}) // drops the timer that an earlier plain request left
+	e.stats.webSockets.Add(1)
+	e.wheel.add(c)
+
+	var scratch [512]byte
+	if _, err := nb.Write(appendResponse(scratch[:0], r.Header.Get("Sec-Websocket-Key"), protocol, deflate)); err != nil {
+		return fmt.Errorf("engine: answer handshake: %w", err)
+	}
+	return nil
+}
+
+// Refuse upgrades a request only to close it with a reason, since a browser's
+// script cannot see the status of a failed handshake.
+func (e *Engine) Refuse(w http.ResponseWriter, r *http.Request, ep *Endpoint, protocol string, reason CloseReason) error {
+	c := &Conn{}
+	if err := e.Upgrade(w, r, ep, protocol, c, refused{}); err != nil {
+		return err
+	}
+	c.Close(reason)
+	return nil
+}
+
+// refused handles what a refused connection still sends.
+type refused struct{}
+
+func (refused) OnMessage(Opcode, []byte) {}
+func (refused) OnSlow()                  {}
+func (refused) OnDeadline()              {}
+func (refused) OnClose(CloseCode)        {}
+
+// hijack takes the connection out of nbhttp's hands.
+func hijack(w http.ResponseWriter) (*nbio.Conn, *nbhttp.Parser, error) {
+	hj, ok := w.(http.Hijacker)
+	if !ok {
+		return nil, nil, fmt.Errorf("engine: %T cannot be upgraded", w)
+	}
+	conn, _, err := hj.Hijack()
+	if err != nil {
+		return nil, nil, fmt.Errorf("engine: hijack: %w", err)
+	}
+	nb, ok := conn.(*nbio.Conn)
+	if !ok {
+		return nil, nil, fmt.Errorf("engine: %T is not a connection of this engine", conn)
+	}
+	parser, ok := nb.Session().(*nbhttp.Parser)
+	if !ok {
+		return nil, nil, fmt.Errorf("engine: connection has been upgraded before")
+	}
+	return nb, parser, nil
+}
+
+// acceptGUID is the constant of RFC 6455 §1.3.
+const acceptGUID = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
+
+func appendResponse(dst []byte, key, protocol string, deflate bool) []byte {
+	sum := sha1.Sum([]byte(key + acceptGUID)) //nolint:gosec // see the import
+	dst = append(dst, "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: "...)
+	dst = base64.StdEncoding.AppendEncode(dst, sum[:])
+	if protocol != "" {
+		dst = append(append(dst, "\r\nSec-WebSocket-Protocol: "...), protocol...)
+	}
+	if deflate {
+		dst = append(dst, "\r\nSec-WebSocket-Extensions: "+deflateResponse...)
+	}
+	return append(dst, "\r\n\r\n"...)
+}
+
+// SelectProtocol returns the first of the client's subprotocols that is
+// supported, or "".
+func SelectProtocol(r *http.Request, supported []string) string {
+	for _, line := range r.Header["Sec-Websocket-Protocol"] {
+		for _, offered := range strings.Split(line, ",") {
+			offered = strings.TrimSpace(offered)
+			for _, s := range supported {
+				if offered == s {
+					return s
+				}
+			}
+		}
+	}
+	return ""
+}
+
+// hasToken reports whether a comma-separated header lists token.
+func hasToken(lines []string, token string) bool {
+	for _, line := range lines {
+		for _, t := range strings.Split(line, ",") {
+			if strings.EqualFold(strings.TrimSpace(t), token) {
+				return true
+			}
+		}
+	}
+	return false
+}

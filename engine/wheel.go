@@ -1,0 +1,173 @@
+package engine
+
+import (
+	"context"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/lesismal/nbio"
+)
+
+// wheel is the clock of an engine: one goroutine that wakes once a second, sends
+// pings, notices silence and ends what has been given a time. Connections are
+// spread over the seconds of the ping interval, so that each second touches its
+// share of them; no connection has a timer.
+//
+// Time is counted in ticks, not taken from the wall clock: a process that was
+// stopped for a minute goes on where it was and gives its peers their time,
+// instead of finding all of them silent.
+type wheel struct {
+	interval uint32 // ticks between pings, the number of slots
+	timeout  uint32 // ticks after a ping until silence is noticed
+	onSilent func(*Conn)
+
+	now  atomic.Uint32 // tick; written by the wheel's goroutine
+	next atomic.Uint32 // spreads connections over the slots
+
+	slots []slot
+	due   []dueSlot // ring of coming ticks, longer than any delay
+	batch []*Conn   // scratch of the wheel's goroutine
+}
+
+// slot holds the connections that are pinged in one second of the interval.
+type slot struct {
+	mu    sync.Mutex
+	conns []*Conn // guarded by mu, each knows its index
+}
+
+// dueSlot holds what ends at one tick.
+type dueSlot struct {
+	mu      sync.Mutex
+	entries []dueEntry // guarded by mu
+}
+
+// dueEntry is checked again when its time comes: it may have become void.
+type dueEntry struct {
+	conn *Conn      // closing handshake or deadline
+	http *nbio.Conn // a connection that should have been upgraded
+}
+
+func newWheel(c Config, onSilent func(*Conn)) *wheel {
+	w := &wheel{
+		interval: uint32(c.PingInterval / time.Second),
+		timeout:  uint32(c.PongTimeout / time.Second),
+		onSilent: onSilent,
+	}
+	longest := max(c.HandshakeTimeout, c.CloseTimeout, c.PingInterval)
+	w.slots = make([]slot, w.interval)
+	w.due = make([]dueSlot, int(longest/time.Second)+4)
+	w.now.Store(1) // 0 means "no deadline" in a connection
+	return w
+}
+
+// run ticks until ctx ends.
+func (w *wheel) run(ctx context.Context) {
+	t := time.NewTicker(time.Second)
+	defer t.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-t.C:
+			w.tick()
+		}
+	}
+}
+
+// tick does the work of one second. Called by one goroutine.
+func (w *wheel) tick() {
+	now := w.now.Add(1)
+	for _, c := range w.members(now % w.interval) {
+		c.ping()
+		if d := c.deadline.Load(); d != 0 && d < now+w.interval {
+			w.at(max(d, now+1), dueEntry{conn: c})
+		}
+	}
+	if now > w.timeout {
+		pinged := now - w.timeout
+		for _, c := range w.members(pinged % w.interval) {
+			if c.seen.Load() < pinged && c.pinged.Load() == pinged {
+				w.onSilent(c)
+			}
+		}
+	}
+	w.expire(now)
+}
+
+// members copies a slot, since nothing may be written under its lock.
+func (w *wheel) members(i uint32) []*Conn {
+	s := &w.slots[i]
+	s.mu.Lock()
+	w.batch = append(w.batch[:0], s.conns...)
+	s.mu.Unlock()
+	return w.batch
+}
+
+// expire ends what is due at tick now.
+func (w *wheel) expire(now uint32) {
+	s := &w.due[now%uint32(len(w.due))]
+	s.mu.Lock()
+	entries := s.entries
+	s.entries = nil
+	s.mu.Unlock()
+	for _, e := range entries {
+		if e.http != nil {
+			cutHTTP(e.http)
+		} else {
+			e.conn.expire(now)
+		}
+	}
+}
+
+// at has e looked at in tick t, which lies less than a ring ahead.
+func (w *wheel) at(t uint32, e dueEntry) {
+	s := &w.due[t%uint32(len(w.due))]
+	s.mu.Lock()
+	s.entries = append(s.entries, e)
+	s.mu.Unlock()
+}
+
+// after has e looked at when d has passed, rounded up to whole ticks.
+func (w *wheel) after(d time.Duration, e dueEntry) {
+	w.at(w.tickAfter(d), e)
+}
+
+// tickAfter is the first tick at which d has certainly passed: the current tick
+// has begun some time ago, and may end before the caller has entered anything.
+func (w *wheel) tickAfter(d time.Duration) uint32 { return w.now.Load() + 1 + ticks(d) }
+
+func ticks(d time.Duration) uint32 {
+	return max(1, uint32((d+time.Second-1)/time.Second))
+}
+
+// add enters a connection; its first ping comes within one interval.
+func (w *wheel) add(c *Conn) {
+	c.slot = uint16(w.next.Add(1) % w.interval)
+	s := &w.slots[c.slot]
+	s.mu.Lock()
+	c.slotIndex = int32(len(s.conns))
+	s.conns = append(s.conns, c)
+	s.mu.Unlock()
+}
+
+// remove takes a connection out; removing one twice does nothing.
+func (w *wheel) remove(c *Conn) {
+	s := &w.slots[c.slot]
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	i := c.slotIndex
+	if i < 0 {
+		return
+	}
+	last := len(s.conns) - 1
+	moved := s.conns[last]
+	s.conns[i] = moved
+	moved.slotIndex = i
+	s.conns[last] = nil
+	s.conns = s.conns[:last]
+	c.slotIndex = -1
+	if cap(s.conns) > 64 && len(s.conns) < cap(s.conns)/4 {
+		s.conns = append(make([]*Conn, 0, 2*len(s.conns)), s.conns...)
+	}
+}

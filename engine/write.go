@@ -1,0 +1,160 @@
+package engine
+
+import (
+	"errors"
+	"sync"
+
+	"github.com/lesismal/nbio"
+	"golang.org/x/sys/unix"
+)
+
+// This file holds every path on which bytes leave a connection. nbio's own
+// Write closes the descriptor on the goroutine that meets a write error; then a
+// poller may hold an old event for a number that a new connection has got (see
+// doc.go). So we write ourselves, under nbio's connection lock and with its
+// closed flag checked: nbio sets that flag under the same lock before it closes
+// the descriptor, hence a number written here belongs to this connection. A
+// write error is ignored: the kernel has marked the socket, epoll reports it,
+// and the poller that owns the connection closes it.
+//
+// Only what the socket does not take is given to nbio.Write, which keeps it and
+// flushes it from the poller when the socket is writable again.
+
+// Send writes one frame, or what it joins, in one piece.
+//
+// It returns ErrClosed when the connection is closing or gone, and ErrSlow, after
+// Handler.OnSlow was called, when the peer does not keep up.
+func (c *Conn) Send(f *Frame) error {
+	b := f.plain
+	if c.has(flagDeflate) {
+		b = f.compressed(c.ep.engine.deflater)
+	}
+	return c.sendBytes(b)
+}
+
+// SendAll writes several frames with one write; scratch is used to put them
+// together and is returned, grown, for the next call.
+func (c *Conn) SendAll(frames []*Frame, scratch []byte) ([]byte, error) {
+	deflate := c.has(flagDeflate)
+	scratch = scratch[:0]
+	for _, f := range frames {
+		if deflate {
+			scratch = append(scratch, f.compressed(c.ep.engine.deflater)...)
+		} else {
+			scratch = append(scratch, f.plain...)
+		}
+	}
+	return scratch, c.sendBytes(scratch)
+}
+
+// SendText encodes and writes one text message to this connection alone,
+// uncompressed. It keeps nothing of payload.
+func (c *Conn) SendText(payload []byte) error {
+	buf := encodePool.Get().(*[]byte)
+	defer encodePool.Put(buf)
+	*buf = append(appendHeader((*buf)[:0], OpText, false, len(payload)), payload...)
+	err := c.sendBytes(*buf)
+	if cap(*buf) > 1<<16 {
+		*buf = nil
+	}
+	return err
+}
+
+var encodePool = sync.Pool{New: func() any { return new([]byte) }}
+
+func (c *Conn) sendBytes(b []byte) error {
+	err := c.trySend(b)
+	if errors.Is(err, ErrSlow) && c.set(flagSlow) {
+		c.handler.OnSlow()
+	}
+	return err
+}
+
+func (c *Conn) trySend(b []byte) error {
+	c.wmu.Lock()
+	defer c.wmu.Unlock()
+	if c.has(flagCloseSent) {
+		return ErrClosed
+	}
+	if int(c.pending.Load())+len(b) > c.ep.limits.WriteBufferBytes && c.pending.Load() > 0 {
+		return ErrSlow
+	}
+	return c.writeLocked(b)
+}
+
+// writeLocked sends b at once, or queues what the socket does not take. Frames
+// of the protocol itself come here directly: they are exempt from the limit.
+// The caller holds wmu.
+func (c *Conn) writeLocked(b []byte) error {
+	n := 0
+	if c.pending.Load() == 0 {
+		var err error
+		if n, err = c.writeSocket(b); err != nil {
+			return ErrClosed
+		}
+	}
+	c.ep.engine.stats.sent(len(b))
+	if n == len(b) {
+		return nil
+	}
+	c.pending.Add(int32(len(b) - n))
+	if _, err := c.nb.Write(b[n:]); err != nil {
+		return ErrClosed
+	}
+	return nil
+}
+
+// writeSocket makes one write(2) and returns how much the socket took; a full
+// socket takes 0 bytes and is no error.
+func (c *Conn) writeSocket(b []byte) (n int, err error) {
+	if !lockOpen(c.nb) {
+		return 0, ErrClosed
+	}
+	defer c.nb.Unlock()
+	for {
+		n, err = unix.Write(c.nb.Hash(), b)
+		switch {
+		case errors.Is(err, unix.EINTR):
+			continue
+		case errors.Is(err, unix.EAGAIN):
+			return 0, nil
+		default:
+			return max(n, 0), err
+		}
+	}
+}
+
+// lockOpen takes nbio's lock of a connection that is still open; its descriptor
+// number stays its own until the lock is released.
+func lockOpen(nb *nbio.Conn) bool {
+	nb.Lock()
+	if closed, _ := nb.IsClosed(); closed {
+		nb.Unlock()
+		return false
+	}
+	return true
+}
+
+// onWritten is nbio's report, under its connection lock, of bytes that it has
+// written by itself.
+func onWritten(nb *nbio.Conn, _ []byte, n int) {
+	if t, ok := nb.Session().(*takeover); ok {
+		(*Conn)(t).pending.Add(int32(-n))
+	}
+}
+
+// shutdown ends our half of the stream, or both halves: then the poller sees
+// the end and closes the descriptor.
+func (c *Conn) shutdown(both bool) { shutdownSocket(c.nb, both) }
+
+func shutdownSocket(nb *nbio.Conn, both bool) {
+	if !lockOpen(nb) {
+		return
+	}
+	defer nb.Unlock()
+	how := unix.SHUT_WR
+	if both {
+		how = unix.SHUT_RDWR
+	}
+	_ = unix.Shutdown(nb.Hash(), how) // fails only when it has been shut down before
+}
