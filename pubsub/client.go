@@ -1,0 +1,57 @@
+package pubsub
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"net"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+	"github.com/redis/go-redis/v9/maintnotifications"
+)
+
+// ioTimeout bounds dialling, one write and one answer. A Redis that takes
+// longer counts as away.
+const ioTimeout = 3 * time.Second
+
+// errOneConnection ends go-redis's own attempts to repair a subscribed
+// connection: links end with their connection, and the Bus starts the next.
+var errOneConnection = errors.New("pubsub: the connection of this link is gone")
+
+// newClient returns a client for one link's lifetime. It retries nothing: a
+// PUBLISH sent twice is a message delivered twice, and reconnecting is ours.
+func newClient(t target) redis.UniversalClient {
+	o := t.options // a copy
+	o.Dialer = dialer(o.TLSConfig)
+	// Nothing here needs RESP3, with which go-redis looks for push
+	// notifications before every read.
+	o.Protocol = 2
+	o.MaxRetries, o.MaxRedirects, o.DialerRetries = -1, -1, 1
+	o.DialTimeout, o.ReadTimeout, o.WriteTimeout = ioTimeout, ioTimeout, ioTimeout
+	o.PoolSize, o.PipelinePoolSize = 2, -1 // one publisher
+	o.MaintNotificationsConfig = &maintnotifications.Config{Mode: maintnotifications.ModeDisabled}
+	return redis.NewUniversalClient(&o)
+}
+
+// dialer returns the function that opens every connection of a client. Those
+// of a link's subscription, which it knows by their context, close with the
+// link, whatever call is waiting on them.
+func dialer(config *tls.Config) func(context.Context, string, string) (net.Conn, error) {
+	plain := &net.Dialer{Timeout: ioTimeout}
+	dial := plain.DialContext
+	if config != nil {
+		dial = (&tls.Dialer{NetDialer: plain, Config: config}).DialContext
+	}
+	return func(ctx context.Context, network, addr string) (net.Conn, error) {
+		l := linkOf(ctx)
+		if l != nil && l.up.Load() {
+			return nil, errOneConnection
+		}
+		conn, err := dial(ctx, network, addr)
+		if err == nil && l != nil {
+			context.AfterFunc(l.ctx, func() { _ = conn.Close() })
+		}
+		return conn, err
+	}
+}

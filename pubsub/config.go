@@ -1,0 +1,145 @@
+package pubsub
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"strconv"
+	"time"
+	"unicode"
+	"unicode/utf8"
+)
+
+// The defaults, which a zero field of Config stands for.
+const (
+	defaultURL            = "embedded"
+	defaultEmbeddedListen = "127.0.0.1:6379"
+	defaultPrefix         = "websocket:"
+	defaultLinger         = 30 * time.Second
+	defaultQueueMessages  = 4096
+	defaultQueueBytes     = 16 << 20
+	defaultMinBackoff     = 100 * time.Millisecond
+	defaultMaxBackoff     = 5 * time.Second
+	defaultHealthInterval = 5 * time.Second
+)
+
+// maxPrefixBytes bounds Config.Prefix, which every channel name repeats.
+const maxPrefixBytes = 128
+
+// Config says which Redis a Bus talks to and how. A zero field means its
+// default, except Linger, for which zero is a value.
+type Config struct {
+	// URL is "embedded" (the default: an in-process Redis for development
+	// and demonstrations) or the address of a real one:
+	//
+	//	redis://[user:password@]host[:port][/db]                       one server
+	//	rediss://...                                                   the same with TLS
+	//	unix://[user:password@]/path/to/redis.sock[?db=N]              its socket
+	//	redis+sentinel://[user:password@]host[:port],.../master[/db]   Sentinel
+	//	redis+cluster://[user:password@]host[:port],...                Cluster
+	//
+	// rediss+sentinel and rediss+cluster are the last two with TLS. Special
+	// characters in user and password are percent-encoded. Sentinels that
+	// want credentials of their own get them from the query parameters
+	// sentinel_username and sentinel_password.
+	URL string
+
+	// EmbeddedListen is where the embedded Redis listens ("127.0.0.1:6379").
+	// When the port is taken, a free one is used and logged.
+	EmbeddedListen string
+
+	// Prefix starts every channel name ("websocket:").
+	Prefix string
+
+	// Linger is how long a channel stays subscribed after Unsubscribe, so
+	// that a reconnecting client or a room that empties and fills costs
+	// Redis nothing. Zero leaves at once. DefaultConfig has 30 s.
+	Linger time.Duration
+
+	// QueueMessages and QueueBytes bound what Publish has accepted and Redis
+	// has not answered yet (4096 messages, 16 MiB). Beyond either, Publish
+	// returns ErrBusy.
+	QueueMessages int
+	QueueBytes    int
+
+	// MinBackoff and MaxBackoff bound the pause between two attempts to
+	// connect (100 ms, 5 s): it doubles from the one to the other, with
+	// jitter so that nodes do not return in step.
+	MinBackoff time.Duration
+	MaxBackoff time.Duration
+
+	// HealthInterval is how long Redis may say nothing before it is asked
+	// (5 s). When it stays silent as long again, it counts as away.
+	HealthInterval time.Duration
+}
+
+// DefaultConfig returns the configuration with every default spelled out.
+func DefaultConfig() Config {
+	c := Config{Linger: defaultLinger}
+	return c.withDefaults()
+}
+
+// Validate reports what is wrong with c, each problem by its configuration key
+// with what is allowed. It never repeats any part of the URL: that may hold a
+// password.
+func (c Config) Validate() error {
+	c = c.withDefaults()
+	_, urlErr := parseURL(c.URL)
+	errs := []error{urlErr, validateListen(c.EmbeddedListen), validatePrefix(c.Prefix)}
+	check := func(ok bool, format string, args ...any) {
+		if !ok {
+			errs = append(errs, fmt.Errorf(format, args...))
+		}
+	}
+	check(c.Linger >= 0, "redis.linger: %v is negative; want 0s (leave at once) or more", c.Linger)
+	check(c.QueueMessages > 0, "redis.queue_messages: %d; want 1 or more", c.QueueMessages)
+	check(c.QueueBytes > 0, "redis.queue_bytes: %d; want 1 or more", c.QueueBytes)
+	check(c.MinBackoff > 0 && c.MinBackoff <= c.MaxBackoff,
+		"pubsub: backoff from %v to %v; want 0 < MinBackoff <= MaxBackoff", c.MinBackoff, c.MaxBackoff)
+	check(c.HealthInterval > 0, "pubsub: health interval %v; want more than 0s", c.HealthInterval)
+	return errors.Join(errs...)
+}
+
+// withDefaults returns c with its zero fields filled in.
+func (c Config) withDefaults() Config {
+	fill(&c.URL, defaultURL)
+	fill(&c.EmbeddedListen, defaultEmbeddedListen)
+	fill(&c.Prefix, defaultPrefix)
+	fill(&c.QueueMessages, defaultQueueMessages)
+	fill(&c.QueueBytes, defaultQueueBytes)
+	fill(&c.MinBackoff, defaultMinBackoff)
+	fill(&c.MaxBackoff, defaultMaxBackoff)
+	fill(&c.HealthInterval, defaultHealthInterval)
+	return c
+}
+
+// fill sets *field to def when it is zero.
+func fill[T comparable](field *T, def T) {
+	var zero T
+	if *field == zero {
+		*field = def
+	}
+}
+
+func validateListen(addr string) error {
+	_, port, err := net.SplitHostPort(addr)
+	if err == nil {
+		_, err = strconv.ParseUint(port, 10, 16)
+	}
+	if err != nil {
+		return fmt.Errorf("redis.embedded_listen: %q; want host:port, such as %q", addr, defaultEmbeddedListen)
+	}
+	return nil
+}
+
+func validatePrefix(prefix string) error {
+	ok := len(prefix) <= maxPrefixBytes && utf8.ValidString(prefix)
+	for _, r := range prefix {
+		ok = ok && !unicode.IsControl(r) && !unicode.IsSpace(r)
+	}
+	if !ok {
+		return fmt.Errorf("redis.prefix: %.40q; want at most %d bytes of text without spaces, such as %q",
+			prefix, maxPrefixBytes, defaultPrefix)
+	}
+	return nil
+}

@@ -1,0 +1,218 @@
+package pubsub
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+)
+
+const (
+	// maxChannels is how many channels go into one SUBSCRIBE.
+	maxChannels = 500
+	// gather is the least time between two flushes of changed interest: a
+	// lone change is written at once, a burst in few commands.
+	gather = time.Millisecond
+	// pingSync and pingHealth are the payloads that tell our PINGs apart.
+	pingSync   = "sync"
+	pingHealth = "health"
+)
+
+// errSilent is why a link ends when Redis says nothing any more.
+var errSilent = errors.New("redis does not answer")
+
+// link is one connection to Redis in its subscribed life, from dialling to its
+// first error. Redis answers in order, which makes the rest simple:
+//
+//	us ► PING sync₀  SUBSCRIBE a b c ...  SUBSCRIBE d e f ...  PING sync
+//	us ◄ sync₀       subscribe a, b, c, ... d, e, f            sync: Redis is back
+//
+// A link that fails is replaced, never repaired.
+type link struct {
+	bus    *Bus
+	client redis.UniversalClient
+	sub    *redis.PubSub
+	ctx    context.Context // ends with the link; its cause says why
+	cancel context.CancelCauseFunc
+
+	up        atomic.Bool  // the connection stands; no other may be dialled
+	idleSince atomic.Int64 // Unix nanoseconds since when the reader waits for Redis, 0 while it does not
+}
+
+type linkKey struct{}
+
+// linkOf returns the link on whose behalf ctx is used, nil if none.
+func linkOf(ctx context.Context) *link {
+	l, _ := ctx.Value(linkKey{}).(*link)
+	return l
+}
+
+// serveLink dials, subscribes and reads until something fails, and returns
+// what. All its goroutines and connections have ended then.
+func (b *Bus) serveLink(ctx context.Context) error {
+	l := &link{bus: b, client: newClient(b.target)}
+	ctx, l.cancel = context.WithCancelCause(ctx)
+	l.ctx = context.WithValue(ctx, linkKey{}, l)
+	l.sub = l.client.Subscribe(l.ctx) // no channels, so no connection yet
+	defer l.close()
+
+	if err := l.sub.Ping(l.ctx); err != nil { // dials
+		return fmt.Errorf("connect: %w", err)
+	}
+	l.up.Store(true)
+	b.interest.link()
+
+	var writer sync.WaitGroup
+	writer.Go(func() { l.cancel(l.write()) })
+	l.cancel(l.read()) // ends the writer, and closes the connection
+	writer.Wait()
+	return context.Cause(l.ctx)
+}
+
+// close frees what the link holds. It comes after its goroutines have ended.
+func (l *link) close() {
+	l.bus.outbox.setRoute(nil)
+	l.cancel(errOneConnection)
+	_ = l.sub.Close() // nothing is left to fail
+	_ = l.client.Close()
+	l.bus.interest.lost()
+}
+
+// read delivers what Redis sends until the connection fails.
+func (l *link) read() error {
+	for {
+		l.idleSince.Store(time.Now().UnixNano())
+		// No timeout: go-redis loses its place in the stream when one
+		// strikes within a message. The writer watches idleSince instead.
+		received, err := l.sub.ReceiveTimeout(l.ctx, 0)
+		l.idleSince.Store(0)
+		if err != nil {
+			return fmt.Errorf("read: %w", err)
+		}
+		switch m := received.(type) {
+		case *redis.Message:
+			l.bus.deliver(m)
+		case *redis.Subscription:
+			l.confirm(m)
+		case *redis.Pong:
+			l.pong(m)
+		}
+	}
+}
+
+// deliver gives one message to the Handler.
+func (b *Bus) deliver(m *redis.Message) {
+	kind, name, ok := parseChannel(b.cfg.Prefix, m.Channel)
+	if !ok {
+		b.counters.unknownMessages.Add(1)
+		return
+	}
+	b.counters.receivedMessages.Add(1)
+	b.counters.receivedBytes.Add(int64(len(m.Payload)))
+	b.handler(kind, name, m.Payload)
+}
+
+func (l *link) confirm(s *redis.Subscription) {
+	if s.Kind != "subscribe" {
+		return
+	}
+	for _, confirmed := range l.bus.interest.confirm(s.Channel) {
+		confirmed()
+	}
+}
+
+// pong opens the bus for publishing when everything that was wanted at the
+// start is confirmed, so that no one publishes what this node would miss.
+func (l *link) pong(p *redis.Pong) {
+	if p.Payload != pingSync {
+		return
+	}
+	l.bus.counters.connects.Add(1)
+	l.bus.outbox.setRoute(l.client)
+	channels, _ := l.bus.interest.counts()
+	l.bus.status.back(channels)
+}
+
+// write tells Redis what is wanted, and asks whether it is there when it has
+// been silent, until the connection fails.
+func (l *link) write() error {
+	if err := l.flush(); err != nil {
+		return err
+	}
+	if err := l.sub.Ping(l.ctx, pingSync); err != nil {
+		return fmt.Errorf("write: %w", err)
+	}
+	health := time.NewTicker(l.bus.cfg.HealthInterval / 4)
+	defer health.Stop()
+	var asked int64 // the idleSince of the silence Redis was last asked about
+	for {
+		var err error
+		select {
+		case <-l.ctx.Done():
+			return context.Cause(l.ctx)
+		case <-l.bus.interest.wake:
+			err = l.flush()
+		case now := <-health.C:
+			asked, err = l.checkHealth(now, asked)
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+// flush writes all changes of interest there are, and lets those of the next
+// moment gather.
+func (l *link) flush() error {
+	for {
+		leave, join := l.bus.interest.next(maxChannels)
+		if len(leave)+len(join) == 0 {
+			pause(l.ctx, gather)
+			return nil
+		}
+		if err := l.send(leave, l.sub.Unsubscribe, &l.bus.counters.unsubscribes); err != nil {
+			return err
+		}
+		if err := l.send(join, l.sub.Subscribe, &l.bus.counters.subscribes); err != nil {
+			return err
+		}
+	}
+}
+
+// send writes one command for channels, none when there are none: to go-redis
+// that would mean all.
+func (l *link) send(channels []string, command func(context.Context, ...string) error, count *atomic.Int64) error {
+	if len(channels) == 0 {
+		return nil
+	}
+	count.Add(1)
+	if err := command(l.ctx, channels...); err != nil {
+		return fmt.Errorf("write: %w", err)
+	}
+	return nil
+}
+
+// checkHealth pings a Redis that has been silent for one HealthInterval, once,
+// and gives it up after two. asked is its state, to be passed in again.
+func (l *link) checkHealth(now time.Time, asked int64) (int64, error) {
+	since := l.idleSince.Load()
+	if since == 0 { // the Handler is busy; what Redis has sent is not read
+		return asked, nil
+	}
+	silent := now.Sub(time.Unix(0, since))
+	interval := l.bus.cfg.HealthInterval
+	switch {
+	case silent >= 2*interval && asked == since:
+		return asked, fmt.Errorf("%w for %v", errSilent, silent.Round(time.Millisecond))
+	case silent >= interval && asked != since:
+		if err := l.sub.Ping(l.ctx, pingHealth); err != nil {
+			return since, fmt.Errorf("write: %w", err)
+		}
+		return since, nil
+	}
+	return asked, nil
+}
