@@ -77,6 +77,10 @@ func Join(frames []*Frame) *Frame {
 // Len is the size on the wire, uncompressed, in bytes.
 func (f *Frame) Len() int { return len(f.plain) }
 
+// Messages is the number of messages in the frame, more than one when it was
+// joined.
+func (f *Frame) Messages() int { return max(1, len(f.parts)) }
+
 // compressed returns the bytes for connections with permessage-deflate.
 func (f *Frame) compressed(d *deflater) []byte {
 	f.deflateOnce.Do(func() {

@@ -1,0 +1,170 @@
+package room
+
+import (
+	"context"
+	"fmt"
+	"hash/maphash"
+	"runtime"
+	"sync"
+	"time"
+
+	"github.com/ginforge/gateway/engine"
+)
+
+// Config says what a Hub allows. The zero value of an optional field means the
+// default in its comment.
+type Config struct {
+	// Shards is the number of workers, a power of two up to 64; 0 means four for
+	// each CPU.
+	Shards int
+	// MaxRooms and MaxWatched bound the rooms and watched users per connection.
+	MaxRooms   int
+	MaxWatched int
+	// ConfirmTimeout is how long a join waits for the bus; whole seconds.
+	ConfirmTimeout time.Duration
+	// Grace is how long a user whose last device has gone still counts as
+	// online; whole seconds, 0 means not at all.
+	Grace time.Duration
+	// Status makes the frame that tells others of a user's status.
+	Status func(userID, userName string, online bool) *engine.Frame
+}
+
+// Validate reports the first setting that is out of its range.
+func (c Config) Validate() error {
+	switch {
+	case c.Shards < 0 || c.Shards > 64 || c.Shards&(c.Shards-1) != 0:
+		return fmt.Errorf("room: shards is %d: allowed is a power of two up to 64", c.Shards)
+	case c.MaxRooms < 1 || c.MaxWatched < 0:
+		return fmt.Errorf("room: %d rooms and %d watched users per connection: allowed are at least 1 and 0", c.MaxRooms, c.MaxWatched)
+	case c.ConfirmTimeout < time.Second || c.Grace < 0:
+		return fmt.Errorf("room: confirm timeout is %s and grace %s: allowed are at least 1s and 0s", c.ConfirmTimeout, c.Grace)
+	case c.Status == nil:
+		return fmt.Errorf("room: no status frame maker")
+	}
+	return nil
+}
+
+// Hub is the index of the rooms and users of this node.
+type Hub struct {
+	cfg      Config
+	seed     maphash.Seed
+	shards   []*shard
+	registry *registry
+	stats    counters
+}
+
+// NewHub makes a hub; Run brings it to life.
+func NewHub(cfg Config, bus Subscriber) (*Hub, error) {
+	if err := cfg.Validate(); err != nil {
+		return nil, err
+	}
+	if cfg.Shards == 0 {
+		cfg.Shards = 1
+		for cfg.Shards < min(64, 4*runtime.NumCPU()) {
+			cfg.Shards *= 2
+		}
+	}
+	h := &Hub{cfg: cfg, seed: maphash.MakeSeed(), shards: make([]*shard, cfg.Shards)}
+	h.registry = newRegistry(bus, func(key Key, mask uint64) {
+		eachShard(mask, func(i int) { h.shards[i].inbox.push(op{kind: opConfirmed, key: key}) })
+	})
+	for i := range h.shards {
+		h.shards[i] = newShard(h, i)
+	}
+	return h, nil
+}
+
+// Run works until ctx ends and then until what was handed in before has been
+// done; it returns nil.
+func (h *Hub) Run(ctx context.Context) error {
+	var workers sync.WaitGroup
+	for _, s := range h.shards {
+		workers.Go(s.run)
+	}
+	t := time.NewTicker(time.Second)
+	defer t.Stop()
+	for {
+		select {
+		case <-t.C:
+			h.tick()
+		case <-ctx.Done():
+			for _, s := range h.shards {
+				s.inbox.close()
+			}
+			workers.Wait()
+			return nil
+		}
+	}
+}
+
+// tick has every worker look at what has a time limit.
+func (h *Hub) tick() {
+	for _, s := range h.shards {
+		s.inbox.push(op{kind: opTick})
+	}
+}
+
+func (h *Hub) shardOf(userID string) *shard {
+	return h.shards[maphash.String(h.seed, userID)&uint64(len(h.shards)-1)]
+}
+
+func (h *Hub) push(m *Member, o op) {
+	o.member = m
+	h.shardOf(m.user).inbox.push(o)
+}
+
+// Attach enters a member and its user. done gets nil when the bus delivers the
+// user's channels, ErrUnconfirmed when it did not confirm them in time (the
+// member is attached nevertheless), or ErrGone.
+func (h *Hub) Attach(m *Member, done func(error)) {
+	h.push(m, op{kind: opAttach, done: done})
+}
+
+// Detach takes a member out of everything; nothing reaches it afterwards, and
+// what was asked for before Detach and not yet done is void.
+func (h *Hub) Detach(m *Member) { h.push(m, op{kind: opDetach}) }
+
+// Join enters a member into a room, or among the watchers of a user; presence
+// says whether the members of a KindRoom learn each other's status. done gets
+// nil once the bus delivers the room, also when the member was in it before, or
+// ErrTooManyRooms, ErrTooManyWatched, ErrUnconfirmed or ErrGone.
+func (h *Hub) Join(m *Member, key Key, presence bool, done func(error)) {
+	h.push(m, op{kind: opJoin, key: key, presence: presence, done: done})
+}
+
+// Leave takes a member out of a room; done gets nil or ErrNotMember.
+func (h *Hub) Leave(m *Member, key Key, done func(error)) {
+	h.push(m, op{kind: opLeave, key: key, done: done})
+}
+
+// InOrder calls done behind everything that was asked for this member before,
+// with nil when it is in key, ErrNotMember or ErrGone otherwise.
+func (h *Hub) InOrder(m *Member, key Key, done func(error)) {
+	h.push(m, op{kind: opInOrder, key: key, done: done})
+}
+
+// Deliver sends a frame to the members of key on this node. It may wait when a
+// worker is behind, so pollers must not call it.
+func (h *Hub) Deliver(key Key, frame *engine.Frame) {
+	o := op{kind: opDeliver, key: key, frame: frame}
+	if key.Kind == KindUser {
+		h.shardOf(key.Name).inbox.pushWait(o)
+		return
+	}
+	eachShard(h.registry.shardsOf(key), func(i int) { h.shards[i].inbox.pushWait(o) })
+}
+
+// Broadcast sends a frame to every member of this node. It may wait as Deliver
+// does.
+func (h *Hub) Broadcast(frame *engine.Frame) {
+	for _, s := range h.shards {
+		s.inbox.pushWait(op{kind: opBroadcast, frame: frame})
+	}
+}
+
+// Each calls f for every member, on the workers.
+func (h *Hub) Each(f func(*Member)) {
+	for _, s := range h.shards {
+		s.inbox.push(op{kind: opEach, each: f})
+	}
+}

@@ -1,0 +1,80 @@
+package room
+
+import (
+	"sort"
+	"time"
+)
+
+// Presence is a user that is in a room, or online, on this node.
+type Presence struct {
+	UserID   string
+	UserName string
+	Devices  int
+}
+
+// Online returns those of users that are online on this node, in the given
+// order; a user within its grace counts. It takes read locks that are never
+// held during I/O.
+func (h *Hub) Online(users []string) []string {
+	online := make([]string, 0, len(users))
+	for _, u := range users {
+		s := h.shardOf(u)
+		s.mu.RLock()
+		_, here := s.lists[User(u)]
+		if !here {
+			_, here = s.departures[u]
+		}
+		s.mu.RUnlock()
+		if here {
+			online = append(online, u)
+		}
+	}
+	return online
+}
+
+// InRoom returns up to limit users of a room on this node, each once, and how
+// many connections it has here.
+func (h *Hub) InRoom(name string, limit int) (users []Presence, connections int) {
+	key := Room(name)
+	eachShard(h.registry.shardsOf(key), func(i int) {
+		s := h.shards[i]
+		s.mu.RLock()
+		defer s.mu.RUnlock()
+		l := s.lists[key]
+		if l == nil {
+			return
+		}
+		connections += len(l.occupants)
+		at := map[string]int{} // devices of a user are in one shard
+		for _, o := range l.occupants {
+			m := o.member
+			if j, seen := at[m.user]; seen {
+				users[j].Devices++
+			} else if len(users) < limit {
+				at[m.user] = len(users)
+				users = append(users, Presence{m.user, m.name, 1})
+			}
+		}
+	})
+	return users, connections
+}
+
+// OnlineUsers returns the users with devices on this node whose id sorts behind
+// after, in order, up to limit.
+func (h *Hub) OnlineUsers(after string, limit int) []Presence {
+	var users []Presence
+	for _, s := range h.shards {
+		s.mu.RLock()
+		for key, l := range s.lists {
+			if key.Kind == KindUser && key.Name > after {
+				users = append(users, Presence{key.Name, l.occupants[0].member.name, len(l.occupants)})
+			}
+		}
+		s.mu.RUnlock()
+	}
+	sort.Slice(users, func(i, j int) bool { return users[i].UserID < users[j].UserID })
+	return users[:min(limit, len(users))]
+}
+
+// ticks is d in whole seconds, rounded up.
+func ticks(d time.Duration) uint32 { return uint32((d + time.Second - 1) / time.Second) }

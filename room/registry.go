@@ -1,0 +1,130 @@
+package room
+
+import (
+	"hash/maphash"
+	"math/bits"
+	"sync"
+	"sync/atomic"
+)
+
+// Subscriber receives interest in the channels of rooms and users. Its methods
+// are called with locks held and must neither block nor call back into the hub,
+// except for confirmed, which may run at once or later, on any goroutine, and
+// runs once unless Unsubscribe came first.
+type Subscriber interface {
+	Subscribe(key Key, confirmed func())
+	Unsubscribe(key Key)
+}
+
+// entry is what is known of a room across the shards of this node.
+type entry struct {
+	// shards has a bit for each shard with members; changed under the bucket's
+	// mu, read without it on the delivery path.
+	shards atomic.Uint64
+	// confirmed says that the bus delivers this room's channel to us.
+	confirmed atomic.Bool
+}
+
+// registry finds the shards that hold members of a room, and turns the first
+// member and the last into Subscribe and Unsubscribe. Both happen under the lock
+// of the room's bucket, so that they reach the bus in the order in which they
+// happened.
+type registry struct {
+	seed    maphash.Seed
+	bus     Subscriber
+	confirm func(Key, uint64) // tells the given shards that a room is confirmed
+	rooms   atomic.Int64      // rooms with members, KindRoom only
+	buckets [64]bucket
+}
+
+type bucket struct {
+	mu      sync.RWMutex
+	entries map[Key]*entry // guarded by mu
+}
+
+func newRegistry(bus Subscriber, confirm func(Key, uint64)) *registry {
+	r := &registry{seed: maphash.MakeSeed(), bus: bus, confirm: confirm}
+	for i := range r.buckets {
+		r.buckets[i].entries = map[Key]*entry{}
+	}
+	return r
+}
+
+func (r *registry) bucket(key Key) *bucket {
+	return &r.buckets[maphash.String(r.seed, key.Name)%uint64(len(r.buckets))]
+}
+
+// shardsOf returns a bit for each shard with members of key.
+func (r *registry) shardsOf(key Key) uint64 {
+	b := r.bucket(key)
+	b.mu.RLock()
+	e := b.entries[key]
+	b.mu.RUnlock()
+	if e == nil {
+		return 0
+	}
+	return e.shards.Load()
+}
+
+// enter records that shard has its first member of key, and reports whether the
+// room is already confirmed. If not, confirm is called for the shard later: it
+// sets its bit before it looks, and confirmation is stored before bits are read,
+// so one of the two sees the other.
+func (r *registry) enter(key Key, shard int) (confirmed bool) {
+	b := r.bucket(key)
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	e := b.entries[key]
+	if e == nil {
+		e = &entry{}
+		b.entries[key] = e
+		e.shards.Store(1 << shard)
+		r.first(key, e)
+	} else {
+		e.shards.Or(1 << shard)
+	}
+	return e.confirmed.Load()
+}
+
+// first subscribes to the channel of a room that has become alive.
+func (r *registry) first(key Key, e *entry) {
+	if key.Kind == KindRoom {
+		r.rooms.Add(1)
+	}
+	if key.Kind == KindWatch {
+		e.confirmed.Store(true)
+		return
+	}
+	r.bus.Subscribe(key, func() {
+		e.confirmed.Store(true)
+		r.confirm(key, e.shards.Load())
+	})
+}
+
+// leave records that shard has lost its last member of key.
+func (r *registry) leave(key Key, shard int) {
+	b := r.bucket(key)
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	e := b.entries[key]
+	if e == nil {
+		return
+	}
+	if e.shards.And(^uint64(1<<shard))&^(1<<shard) != 0 {
+		return
+	}
+	delete(b.entries, key)
+	if key.Kind == KindRoom {
+		r.rooms.Add(-1)
+	}
+	if key.Kind != KindWatch {
+		r.bus.Unsubscribe(key)
+	}
+}
+
+// eachShard calls f with the index of every bit in mask.
+func eachShard(mask uint64, f func(i int)) {
+	for ; mask != 0; mask &= mask - 1 {
+		f(bits.TrailingZeros64(mask))
+	}
+}

@@ -1,0 +1,225 @@
+package room
+
+import (
+	"sync"
+
+	"github.com/ginforge/gateway/engine"
+)
+
+// shard owns a share of the members and their part of every room. Its worker is
+// the only one to change anything; it does so under mu, and reads without it.
+// Other goroutines read under mu.
+type shard struct {
+	hub   *Hub
+	index int
+	inbox inbox
+
+	mu         sync.RWMutex
+	members    []*Member             // every attached member, dense
+	lists      map[Key]*list         // rooms and users with members here
+	departures map[string]*departure // users within their grace
+
+	// Owned by the worker.
+	now     uint32   // ticks since the start
+	waiting int      // waiters in all lists
+	orphans []waiter // of lists that were emptied; answered outside mu
+	stamp   uint32
+	outbox  outbox
+}
+
+func newShard(h *Hub, index int) *shard {
+	s := &shard{
+		hub:        h,
+		index:      index,
+		lists:      map[Key]*list{},
+		departures: map[string]*departure{},
+		outbox:     newOutbox(&h.stats),
+	}
+	s.inbox.init()
+	return s
+}
+
+// run works until the inbox is closed and empty.
+func (s *shard) run() {
+	var batch []op
+	for {
+		batch = s.inbox.take(batch)
+		if batch == nil {
+			return
+		}
+		for i := range batch {
+			s.do(&batch[i])
+			batch[i] = op{} // the slice is reused and must not keep anything alive
+		}
+		s.outbox.flush()
+		if cap(batch) > 1<<14 {
+			batch = nil
+		}
+	}
+}
+
+// do handles one op. Deliveries are collected; everything else first sends what
+// is collected, so that order is kept.
+func (s *shard) do(o *op) {
+	switch o.kind {
+	case opDeliver:
+		if l := s.lists[o.key]; l != nil {
+			s.outbox.add(l.occupants, nil, o.frame)
+		}
+		return
+	case opBroadcast:
+		s.outbox.add(nil, s.members, o.frame)
+		return
+	}
+	s.outbox.flush()
+	switch o.kind {
+	case opAttach:
+		s.attach(o.member, o.done)
+	case opDetach:
+		s.detach(o.member)
+	case opJoin:
+		s.join(o.member, o.key, o.presence, o.done)
+	case opLeave:
+		s.leave(o.member, o.key, o.done)
+	case opInOrder:
+		s.inOrder(o.member, o.key, o.done)
+	case opConfirmed:
+		s.confirmed(o.key)
+	case opStatus:
+		s.tellStatus(o.status, o.frame)
+	case opEach:
+		for _, m := range s.members {
+			o.each(m)
+		}
+	case opTick:
+		s.tick()
+	}
+	s.answerOrphans()
+}
+
+func (s *shard) attach(m *Member, done func(error)) {
+	if m.gone {
+		done(ErrGone)
+		return
+	}
+	s.mu.Lock()
+	m.attached = true
+	m.index = int32(len(s.members))
+	s.members = append(s.members, m)
+	l, first := s.seat(m, User(m.user))
+	s.mu.Unlock()
+	s.hub.stats.members.Add(1)
+	if first {
+		s.hub.stats.users.Add(1)
+		s.cameOnline(m)
+	}
+	s.whenConfirmed(l, m, done)
+}
+
+func (s *shard) detach(m *Member) {
+	m.gone = true
+	if !m.attached {
+		return
+	}
+	rooms := m.presenceRooms(nil)
+	s.mu.Lock()
+	m.attached = false
+	last := len(s.members) - 1
+	s.members[m.index] = s.members[last]
+	s.members[m.index].index = m.index
+	s.members[last] = nil
+	s.members = shrink(s.members[:last])
+	for len(m.seats) > 0 {
+		s.unseat(m, len(m.seats)-1)
+	}
+	m.seats = nil
+	s.mu.Unlock()
+	s.hub.stats.members.Add(-1)
+	if s.lists[User(m.user)] == nil {
+		s.hub.stats.users.Add(-1)
+		s.wentAway(m, rooms)
+	}
+}
+
+func (s *shard) join(m *Member, key Key, presence bool, done func(error)) {
+	switch {
+	case !m.attached:
+		done(ErrGone)
+		return
+	case m.in(key) >= 0:
+		s.whenConfirmed(s.lists[key], m, done)
+		return
+	case key.Kind == KindRoom && int(m.rooms) >= s.hub.cfg.MaxRooms:
+		done(ErrTooManyRooms)
+		return
+	case key.Kind == KindWatch && int(m.watched) >= s.hub.cfg.MaxWatched:
+		done(ErrTooManyWatched)
+		return
+	}
+	if presence {
+		s.enteredPresence(m, key)
+	}
+	s.mu.Lock()
+	l, _ := s.seat(m, key)
+	l.presence = presence
+	s.mu.Unlock()
+	s.whenConfirmed(l, m, done)
+}
+
+func (s *shard) leave(m *Member, key Key, done func(error)) {
+	i := m.in(key)
+	if i < 0 {
+		done(ErrNotMember)
+		return
+	}
+	s.mu.Lock()
+	s.unseat(m, i)
+	s.mu.Unlock()
+	done(nil)
+}
+
+func (s *shard) inOrder(m *Member, key Key, done func(error)) {
+	switch {
+	case m.gone:
+		done(ErrGone)
+	case m.in(key) < 0:
+		done(ErrNotMember)
+	default:
+		done(nil)
+	}
+}
+
+// seat puts m into the list of key, which is made when it is the first. The
+// caller holds mu.
+func (s *shard) seat(m *Member, key Key) (l *list, first bool) {
+	l = s.lists[key]
+	if l == nil {
+		l = &list{key: key}
+		s.lists[key] = l
+		l.confirmed = s.hub.registry.enter(key, s.index)
+		first = true
+	}
+	l.add(m)
+	return l, first
+}
+
+// unseat takes the i-th seat of m away, and the list when it is empty. The caller
+// holds mu.
+func (s *shard) unseat(m *Member, i int) {
+	l := m.remove(i)
+	if len(l.occupants) > 0 {
+		return
+	}
+	delete(s.lists, l.key)
+	s.orphans = append(s.orphans, l.waiting...)
+	s.waiting -= len(l.waiting)
+	l.waiting = nil
+	s.hub.registry.leave(l.key, s.index)
+}
+
+// send passes a frame to one member at once.
+func (s *shard) send(m *Member, f *engine.Frame) {
+	var t tally
+	t.count(m.conn.Send(f), 1)
+	s.hub.stats.add(t)
+}
