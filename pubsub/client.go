@@ -4,7 +4,10 @@ import (
 	"context"
 	"crypto/tls"
 	"errors"
+	"fmt"
+	"math/rand/v2"
 	"net"
+	"strconv"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -30,8 +33,24 @@ func newClient(t target) redis.UniversalClient {
 	o.MaxRetries, o.MaxRedirects, o.DialerRetries = -1, -1, 1
 	o.DialTimeout, o.ReadTimeout, o.WriteTimeout = ioTimeout, ioTimeout, ioTimeout
 	o.PoolSize, o.PipelinePoolSize = 2, -1 // one publisher
+	o.ContextTimeoutEnabled = true
 	o.MaintNotificationsConfig = &maintnotifications.Config{Mode: maintnotifications.ModeDisabled}
 	return redis.NewUniversalClient(&o)
+}
+
+// oneNode returns the client of the server that a link subscribes and
+// publishes at. In a cluster that is any master, as each carries Pub/Sub for
+// all; go-redis itself would spread PUBLISHes over the masters in turn, and so
+// lose their order.
+func oneNode(ctx context.Context, client redis.UniversalClient) (*redis.Client, error) {
+	switch c := client.(type) {
+	case *redis.Client:
+		return c, nil
+	case *redis.ClusterClient:
+		return c.MasterForKey(ctx, strconv.FormatUint(rand.Uint64(), 36))
+	default:
+		return nil, fmt.Errorf("unknown kind of client %T", client)
+	}
 }
 
 // dialer returns the function that opens every connection of a client. Those

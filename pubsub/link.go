@@ -34,7 +34,8 @@ var errSilent = errors.New("redis does not answer")
 // A link that fails is replaced, never repaired.
 type link struct {
 	bus    *Bus
-	client redis.UniversalClient
+	client redis.UniversalClient // owns every connection of this link
+	node   *redis.Client         // the one server it talks to
 	sub    *redis.PubSub
 	ctx    context.Context // ends with the link; its cause says why
 	cancel context.CancelCauseFunc
@@ -57,13 +58,10 @@ func (b *Bus) serveLink(ctx context.Context) error {
 	l := &link{bus: b, client: newClient(b.target)}
 	ctx, l.cancel = context.WithCancelCause(ctx)
 	l.ctx = context.WithValue(ctx, linkKey{}, l)
-	l.sub = l.client.Subscribe(l.ctx) // no channels, so no connection yet
 	defer l.close()
-
-	if err := l.sub.Ping(l.ctx); err != nil { // dials
+	if err := l.dial(); err != nil {
 		return fmt.Errorf("connect: %w", err)
 	}
-	l.up.Store(true)
 	b.interest.link()
 
 	var writer sync.WaitGroup
@@ -73,11 +71,26 @@ func (b *Bus) serveLink(ctx context.Context) error {
 	return context.Cause(l.ctx)
 }
 
+// dial opens the connection.
+func (l *link) dial() (err error) {
+	if l.node, err = oneNode(l.ctx, l.client); err != nil {
+		return err
+	}
+	l.sub = l.node.Subscribe(l.ctx)          // no channels, so no connection yet
+	if err = l.sub.Ping(l.ctx); err != nil { // dials
+		return err
+	}
+	l.up.Store(true)
+	return nil
+}
+
 // close frees what the link holds. It comes after its goroutines have ended.
 func (l *link) close() {
 	l.bus.outbox.setRoute(nil)
 	l.cancel(errOneConnection)
-	_ = l.sub.Close() // nothing is left to fail
+	if l.sub != nil {
+		_ = l.sub.Close() // there is nothing left to fail
+	}
 	_ = l.client.Close()
 	l.bus.interest.lost()
 }
@@ -132,7 +145,7 @@ func (l *link) pong(p *redis.Pong) {
 		return
 	}
 	l.bus.counters.connects.Add(1)
-	l.bus.outbox.setRoute(l.client)
+	l.bus.outbox.setRoute(l.node)
 	channels, _ := l.bus.interest.counts()
 	l.bus.status.back(channels)
 }
@@ -146,7 +159,7 @@ func (l *link) write() error {
 	if err := l.sub.Ping(l.ctx, pingSync); err != nil {
 		return fmt.Errorf("write: %w", err)
 	}
-	health := time.NewTicker(l.bus.cfg.HealthInterval / 4)
+	health := time.NewTicker(max(l.bus.cfg.HealthInterval/4, time.Millisecond))
 	defer health.Stop()
 	var asked int64 // the idleSince of the silence Redis was last asked about
 	for {
@@ -165,15 +178,12 @@ func (l *link) write() error {
 	}
 }
 
-// flush writes all changes of interest there are, and lets those of the next
-// moment gather.
+// flush writes the changes of interest there are, and lets those of the next
+// moment gather; they have left a token in wake.
 func (l *link) flush() error {
-	for {
+	for full := true; full; {
 		leave, join := l.bus.interest.next(maxChannels)
-		if len(leave)+len(join) == 0 {
-			pause(l.ctx, gather)
-			return nil
-		}
+		full = len(leave) == maxChannels || len(join) == maxChannels
 		if err := l.send(leave, l.sub.Unsubscribe, &l.bus.counters.unsubscribes); err != nil {
 			return err
 		}
@@ -181,6 +191,8 @@ func (l *link) flush() error {
 			return err
 		}
 	}
+	pause(l.ctx, gather)
+	return nil
 }
 
 // send writes one command for channels, none when there are none: to go-redis

@@ -29,8 +29,8 @@ type outbox struct {
 	counters    *counters
 	wake        chan struct{} // holds a token when the publisher has something to do
 
-	mu       sync.Mutex            // guards the fields below
-	client   redis.UniversalClient // where to publish; nil while Redis is away
+	mu       sync.Mutex    // guards the fields below
+	client   *redis.Client // where to publish; nil while Redis is away
 	closed   bool
 	queue    []outgoing // not yet fetched
 	messages int        // accepted and not answered
@@ -73,14 +73,14 @@ func (o *outbox) fetch(spare []outgoing) []outgoing {
 }
 
 // route returns where to publish now, nil while Redis is away.
-func (o *outbox) route() redis.UniversalClient {
+func (o *outbox) route() *redis.Client {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	return o.client
 }
 
 // setRoute says where to publish from now on; nil refuses further messages.
-func (o *outbox) setRoute(client redis.UniversalClient) {
+func (o *outbox) setRoute(client *redis.Client) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.client = client

@@ -1,0 +1,170 @@
+// Package redistest runs real Redis servers for tests.
+//
+// It needs redis-server and redis-cli in the PATH, and fails the test with a
+// hint where they are missing. Servers listen on a free port of the loopback,
+// keep their files in the test's own directory, and die with the test.
+package redistest
+
+import (
+	"bytes"
+	"fmt"
+	"net"
+	"os/exec"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+)
+
+const (
+	// startTimeout is how long a server may take until it answers.
+	startTimeout = 10 * time.Second
+	// startAttempts covers a free port that another process took first.
+	startAttempts = 5
+	// pollInterval is the pause between two questions in Eventually.
+	pollInterval = 5 * time.Millisecond
+)
+
+// Server is one redis-server. Its methods must not be called concurrently, but
+// for Addr, URL and CLI.
+type Server struct {
+	tb   testing.TB
+	port int
+	args []string
+
+	process *exec.Cmd // the running server, nil after Kill
+	exited  chan struct{}
+	output  *bytes.Buffer // what process printed; to be read once it has exited
+}
+
+// Start runs a redis-server with additional arguments, such as
+// "--cluster-enabled", "yes", and returns when it answers.
+func Start(tb testing.TB, args ...string) *Server {
+	tb.Helper()
+	for range startAttempts {
+		s := &Server{tb: tb, port: freePort(tb), args: append([]string{"--dir", tb.TempDir()}, args...)}
+		err := s.start()
+		if err == nil {
+			tb.Cleanup(s.Kill)
+			return s
+		}
+		tb.Logf("redistest: %v", err)
+	}
+	tb.Fatalf("redistest: no redis-server started in %d attempts", startAttempts)
+	return nil
+}
+
+// Addr returns the server's host:port.
+func (s *Server) Addr() string { return net.JoinHostPort("127.0.0.1", strconv.Itoa(s.port)) }
+
+// URL returns the server's address as redis.url wants it.
+func (s *Server) URL() string { return "redis://" + s.Addr() }
+
+// Port returns the server's port.
+func (s *Server) Port() int { return s.port }
+
+// Kill ends the server with SIGKILL and waits until it is gone.
+func (s *Server) Kill() {
+	if s.process == nil {
+		return
+	}
+	_ = s.process.Process.Kill() // it may have ended by itself
+	<-s.exited
+	s.process = nil
+}
+
+// Restart starts the server again on the same port, empty, after Kill. It
+// kills it first if need be.
+func (s *Server) Restart() {
+	s.tb.Helper()
+	s.Kill()
+	if err := s.start(); err != nil {
+		s.tb.Fatalf("redistest: restart: %v", err)
+	}
+}
+
+// Pause stops the server in its tracks: connections stay, nothing is answered.
+func (s *Server) Pause() { s.signal(syscall.SIGSTOP) }
+
+// Resume ends Pause.
+func (s *Server) Resume() { s.signal(syscall.SIGCONT) }
+
+func (s *Server) signal(sig syscall.Signal) {
+	s.tb.Helper()
+	if err := s.process.Process.Signal(sig); err != nil {
+		s.tb.Fatalf("redistest: signal %v: %v", sig, err)
+	}
+}
+
+// CLI runs redis-cli with args against the server and returns what it prints,
+// without the final line break.
+func (s *Server) CLI(args ...string) string {
+	s.tb.Helper()
+	out, err := exec.Command("redis-cli", append([]string{"-p", strconv.Itoa(s.port)}, args...)...).CombinedOutput()
+	if err != nil {
+		s.tb.Fatalf("redistest: redis-cli %q: %v\n%s", args, err, out)
+	}
+	return strings.TrimSuffix(string(out), "\n")
+}
+
+// start runs the process and waits for its first answer.
+func (s *Server) start() error {
+	args := append([]string{
+		"--port", strconv.Itoa(s.port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no",
+	}, s.args...)
+	s.output, s.exited = new(bytes.Buffer), make(chan struct{})
+	s.process = exec.Command("redis-server", args...)
+	s.process.Stdout, s.process.Stderr = s.output, s.output
+	if err := s.process.Start(); err != nil {
+		s.tb.Fatalf("redistest: %v; install redis-server, for example with: apt-get install redis", err)
+	}
+	go func(process *exec.Cmd, exited chan struct{}) { // ends with the process
+		_ = process.Wait() // killed, as a rule
+		close(exited)
+	}(s.process, s.exited)
+
+	err := poll(startTimeout, s.answers)
+	if err != nil {
+		s.Kill()
+		return fmt.Errorf("redis-server %q: %w\n%s", args, err, s.output)
+	}
+	return nil
+}
+
+// answers reports whether this very process answers.
+func (s *Server) answers() error {
+	select {
+	case <-s.exited:
+		return errExited
+	default:
+	}
+	conn, err := net.DialTimeout("tcp", s.Addr(), time.Second)
+	if err != nil {
+		return err
+	}
+	defer conn.Close()
+	_ = conn.SetDeadline(time.Now().Add(time.Second))
+	if _, err = conn.Write([]byte("PING\r\n")); err != nil {
+		return err
+	}
+	_, err = conn.Read(make([]byte, 64)) // +PONG, or an error about a password
+	return err
+}
+
+// freePort returns a port that nobody listens on, and that leaves room for the
+// cluster bus, which is 10,000 above.
+func freePort(tb testing.TB) int {
+	tb.Helper()
+	for {
+		l, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			tb.Fatalf("redistest: find a free port: %v", err)
+		}
+		port := l.Addr().(*net.TCPAddr).Port
+		_ = l.Close()
+		if port+10000 <= 65535 {
+			return port
+		}
+	}
+}
