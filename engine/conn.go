@@ -112,7 +112,7 @@ func (c *Conn) Close(r CloseReason) {
 	if !c.beginClose(r) {
 		return
 	}
-	c.ep.engine.wheel.after(c.ep.engine.cfg.CloseTimeout, dueEntry{conn: c})
+	c.ep.engine.wheel.after(c.ep.engine.cfg.CloseTimeout, dueEntry{conn: c, closing: true})
 }
 
 // beginClose sends the close frame unless one has been sent.
@@ -131,13 +131,19 @@ func (c *Conn) beginClose(r CloseReason) bool {
 	return true
 }
 
-// fail ends a connection whose peer broke the protocol: close frame, then the
-// end of our stream; what still comes in is ignored (RFC 6455 §7.1.7). Called
-// by the poller.
-func (c *Conn) fail(r CloseReason) {
+// finish ends a connection from which nothing more is wanted: its peer broke the
+// protocol, or has sent its close frame. Our close frame, unless it has been
+// sent, is followed by the end of our half of the stream; what still comes in is
+// ignored (RFC 6455 §7.1.7). The descriptor is closed when the peer has ended its
+// half too, or the wheel cuts it: closing at once, with bytes of the peer unread
+// or under way, would answer them with a reset, which may overtake our close
+// frame (§7.1.1). Called by the poller.
+func (c *Conn) finish(r CloseReason) {
 	c.flags.Or(flagDiscard)
 	c.in = nil
 	c.Close(r)
+	// When something is queued, onWritten ends our half behind it. Nobody queues
+	// more: the close frame has been sent, and Close has waited for its sender.
 	if c.pending.Load() == 0 {
 		c.shutdown(false)
 	}
@@ -145,22 +151,21 @@ func (c *Conn) fail(r CloseReason) {
 
 // ping sends a ping frame. Called by the wheel.
 func (c *Conn) ping() {
+	c.wmu.Lock()
+	defer c.wmu.Unlock()
 	if c.Closing() {
 		return
 	}
 	c.pinged.Store(c.ep.engine.wheel.now.Load())
-	c.wmu.Lock()
-	defer c.wmu.Unlock()
 	_ = c.writeLocked(pingFrame)
 }
 
 var pingFrame = []byte{finBit | byte(OpPing), 0}
 
-// expire is called by the wheel for an entry of this connection: the closing
-// handshake has taken too long, or the deadline has come, or neither any more.
+// expire is called by the wheel when the deadline has come, unless it has been
+// moved.
 func (c *Conn) expire(now uint32) {
 	if c.Closing() {
-		c.shutdown(true)
 		return
 	}
 	if d := c.deadline.Load(); d != 0 && d <= now && c.deadline.CompareAndSwap(d, 0) {

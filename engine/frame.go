@@ -2,6 +2,7 @@ package engine
 
 import (
 	"encoding/binary"
+	"math"
 	"sync"
 )
 
@@ -179,7 +180,7 @@ func parseHeader(b []byte) (header, error) {
 	case 127:
 		u := binary.BigEndian.Uint64(rest)
 		rest = rest[8:]
-		if u <= 0xFFFF || u > 1<<62 {
+		if u <= 0xFFFF || u > math.MaxInt64 {
 			return h, protocolError("length not in its shortest form or out of range")
 		}
 		h.length = int64(u)

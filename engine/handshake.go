@@ -51,8 +51,9 @@ func (e *Engine) checkRequest(r *http.Request) *HandshakeError {
 // Upgrade completes the opening handshake (RFC 6455 §4.2.2) and brings c to
 // life; from then on h gets its messages. protocol is the subprotocol to
 // confirm, or empty. It is called in the HTTP handler, on the poller. On a
-// *HandshakeError nothing has been written, the caller answers the request; on
-// any other error the connection is gone.
+// *HandshakeError nothing has been written and the caller answers the request; on
+// any other error the request cannot be upgraded at all. Without an error
+// Handler.OnClose will come, even if the peer is already gone.
 func (e *Engine) Upgrade(w http.ResponseWriter, r *http.Request, ep *Endpoint, protocol string, c *Conn, h Handler) error {
 	if herr := e.checkRequest(r); herr != nil {
 		return herr
@@ -67,16 +68,17 @@ func (e *Engine) Upgrade(w http.ResponseWriter, r *http.Request, ep *Endpoint, p
 	if deflate {
 		c.set(flagDeflate)
 	}
-	nb.SetSession((*takeover)(c))
-	parser.ParserCloser = (*takeover)(c)
 	_ = nb.SetReadDeadline(time.Time{}) // drops the timer that an earlier plain request left
 	e.stats.webSockets.Add(1)
-	e.wheel.add(c)
 
 	var scratch [512]byte
-	if _, err := nb.Write(appendResponse(scratch[:0], r.Header.Get("Sec-Websocket-Key"), protocol, deflate)); err != nil {
-		return fmt.Errorf("engine: answer handshake: %w", err)
-	}
+	response := appendResponse(scratch[:0], r.Header.Get("Sec-Websocket-Key"), protocol, deflate)
+	c.wmu.Lock() // no ping of the wheel gets in front of the response
+	defer c.wmu.Unlock()
+	nb.SetSession((*takeover)(c))
+	parser.ParserCloser = (*takeover)(c)
+	e.wheel.add(c)
+	_ = c.writeLocked(response) // an error means that the peer is gone: OnClose will come
 	return nil
 }
 

@@ -48,7 +48,7 @@ func (c *Conn) feed(data []byte) {
 func (c *Conn) recoverHandler() {
 	if r := recover(); r != nil {
 		c.ep.engine.logPanic(r)
-		c.fail(CloseReason{Code: CloseInternal})
+		c.finish(CloseReason{Code: CloseInternal})
 	}
 }
 
@@ -59,7 +59,7 @@ func (c *Conn) endReading(err error) {
 		return // the peer's close frame, which has been answered
 	}
 	c.ep.engine.stats.protocolFails.Add(1)
-	c.fail(CloseReason{Code: ce.code, Text: ce.text})
+	c.finish(CloseReason{Code: ce.code, Text: ce.text})
 }
 
 // connSink is a Conn as the frame reader sees it.
@@ -101,13 +101,13 @@ func (s *connSink) control(op Opcode, payload []byte) error {
 }
 
 func (c *Conn) pong(payload []byte) error {
-	if c.has(flagCloseSent) {
-		return nil
-	}
 	var scratch [maxControlPayload + 2]byte
 	b := append(appendHeader(scratch[:0], OpPong, false, len(payload)), payload...)
 	c.wmu.Lock()
 	defer c.wmu.Unlock()
+	if c.has(flagCloseSent) {
+		return nil // nothing follows our close frame (RFC 6455 §5.5.1)
+	}
 	if int(c.pending.Load()) > 2*c.ep.limits.WriteBufferBytes {
 		return nil // a peer that sends pings and never reads gets no more answers
 	}
@@ -118,27 +118,20 @@ func (c *Conn) pong(payload []byte) error {
 // errPeerClosed stops the frame reader behind a close frame.
 var errPeerClosed = ErrClosed
 
-// peerClosed answers the peer's close frame with the same code, or completes
-// the handshake that we began, and lets go of the connection.
+// peerClosed answers the peer's close frame with the same code, unless it is the
+// answer to ours, and ends the connection.
 func (c *Conn) peerClosed(payload []byte) error {
 	code, err := parseClose(payload)
 	if err != nil {
 		return err
 	}
-	e := c.ep.engine
-	e.stats.closesByPeerCodes.of(code).Add(1)
-	c.flags.Or(flagPeerClose | flagDiscard)
-	c.in = nil
+	c.ep.engine.stats.closesByPeerCodes.of(code).Add(1)
+	c.flags.Or(flagPeerClose)
 	c.wmu.Lock()
 	if c.code == 0 || !c.has(flagCloseSent) {
 		c.code = uint16(code)
 	}
 	c.wmu.Unlock()
-	c.beginClose(CloseReason{Code: code})
-	if c.pending.Load() > 0 { // our answer still waits for a slow reader
-		e.wheel.after(e.cfg.CloseTimeout, dueEntry{conn: c})
-		return errPeerClosed
-	}
-	_ = c.nb.Close() // on the poller, as doc.go demands
+	c.finish(CloseReason{Code: code})
 	return errPeerClosed
 }

@@ -44,8 +44,9 @@ type dueSlot struct {
 
 // dueEntry is checked again when its time comes: it may have become void.
 type dueEntry struct {
-	conn *Conn      // closing handshake or deadline
-	http *nbio.Conn // a connection that should have been upgraded
+	conn    *Conn      // a connection whose deadline comes,
+	closing bool       // or whose closing handshake should have ended
+	http    *nbio.Conn // a connection that should have been upgraded
 }
 
 func newWheel(c Config, onSilent func(*Conn)) *wheel {
@@ -92,6 +93,7 @@ func (w *wheel) tick() {
 			}
 		}
 	}
+	clear(w.batch) // it must not keep what is closed meanwhile
 	w.expire(now)
 }
 
@@ -112,9 +114,12 @@ func (w *wheel) expire(now uint32) {
 	s.entries = nil
 	s.mu.Unlock()
 	for _, e := range entries {
-		if e.http != nil {
+		switch {
+		case e.http != nil:
 			cutHTTP(e.http)
-		} else {
+		case e.closing:
+			e.conn.shutdown(true)
+		default:
 			e.conn.expire(now)
 		}
 	}

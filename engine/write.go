@@ -13,9 +13,9 @@ import (
 // poller may hold an old event for a number that a new connection has got (see
 // doc.go). So we write ourselves, under nbio's connection lock and with its
 // closed flag checked: nbio sets that flag under the same lock before it closes
-// the descriptor, hence a number written here belongs to this connection. A
-// write error is ignored: the kernel has marked the socket, epoll reports it,
-// and the poller that owns the connection closes it.
+// the descriptor, hence a number written here belongs to this connection. After
+// a write error the socket is shut down, epoll reports it, and the poller that
+// owns the connection closes it.
 //
 // Only what the socket does not take is given to nbio.Write, which keeps it and
 // flushes it from the poller when the socket is writable again.
@@ -114,12 +114,15 @@ func (c *Conn) writeSocket(b []byte) (n int, err error) {
 	for {
 		n, err = unix.Write(c.nb.Hash(), b)
 		switch {
+		case err == nil:
+			return n, nil
 		case errors.Is(err, unix.EINTR):
 			continue
 		case errors.Is(err, unix.EAGAIN):
 			return 0, nil
 		default:
-			return max(n, 0), err
+			_ = unix.Shutdown(c.nb.Hash(), unix.SHUT_RDWR) // fails when the peer has reset it
+			return 0, err
 		}
 	}
 }
@@ -136,10 +139,17 @@ func lockOpen(nb *nbio.Conn) bool {
 }
 
 // onWritten is nbio's report, under its connection lock, of bytes that it has
-// written by itself.
+// written by itself. Behind the last byte of a finished connection our half of
+// the stream ends.
 func onWritten(nb *nbio.Conn, _ []byte, n int) {
-	if t, ok := nb.Session().(*takeover); ok {
-		(*Conn)(t).pending.Add(int32(-n))
+	t, ok := nb.Session().(*takeover)
+	if !ok {
+		return
+	}
+	c := (*Conn)(t)
+	const finished = flagDiscard | flagCloseSent
+	if c.pending.Add(int32(-n)) == 0 && c.flags.Load()&finished == finished {
+		_ = unix.Shutdown(nb.Hash(), unix.SHUT_WR)
 	}
 }
 
