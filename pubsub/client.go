@@ -33,6 +33,7 @@ func newClient(t target) redis.UniversalClient {
 	o.MaxRetries, o.MaxRedirects, o.DialerRetries = -1, -1, 1
 	o.DialTimeout, o.ReadTimeout, o.WriteTimeout = ioTimeout, ioTimeout, ioTimeout
 	o.PoolSize, o.PipelinePoolSize = 2, -1 // one publisher
+	o.ConnMaxIdleTime = time.Minute        // before a proxy or Redis itself loses patience
 	o.ContextTimeoutEnabled = true
 	o.MaintNotificationsConfig = &maintnotifications.Config{Mode: maintnotifications.ModeDisabled}
 	return redis.NewUniversalClient(&o)

@@ -28,8 +28,8 @@ var errSilent = errors.New("redis does not answer")
 // link is one connection to Redis in its subscribed life, from dialling to its
 // first error. Redis answers in order, which makes the rest simple:
 //
-//	us ► PING sync₀  SUBSCRIBE a b c ...  SUBSCRIBE d e f ...  PING sync
-//	us ◄ sync₀       subscribe a, b, c, ... d, e, f            sync: Redis is back
+//	us ► PING   SUBSCRIBE a b c ...   SUBSCRIBE d e f ...   PING sync
+//	us ◄ pong   subscribe a, b, c, ..., d, e, f ...         pong sync: Redis is back
 //
 // A link that fails is replaced, never repaired.
 type link struct {
