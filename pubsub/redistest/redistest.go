@@ -9,7 +9,9 @@ import (
 	"bytes"
 	"fmt"
 	"net"
+	"os"
 	"os/exec"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"syscall"
@@ -31,7 +33,7 @@ const (
 type Server struct {
 	tb   testing.TB
 	port int
-	args []string
+	args []string // redis-server's, complete
 
 	process *exec.Cmd // the running server, nil after Kill
 	exited  chan struct{}
@@ -42,8 +44,35 @@ type Server struct {
 // "--cluster-enabled", "yes", and returns when it answers.
 func Start(tb testing.TB, args ...string) *Server {
 	tb.Helper()
+	return startAnywhere(tb, func(port int) []string {
+		return append([]string{
+			"--port", strconv.Itoa(port), "--bind", "127.0.0.1", "--dir", tb.TempDir(), "--save", "", "--appendonly", "no",
+		}, args...)
+	})
+}
+
+// StartSentinel runs a Redis Sentinel that watches master under name, alone,
+// and promotes a replica when the master has been gone for half a second.
+func StartSentinel(tb testing.TB, name string, master *Server) *Server {
+	tb.Helper()
+	return startAnywhere(tb, func(port int) []string {
+		config := filepath.Join(tb.TempDir(), "sentinel.conf") // which Sentinel writes to
+		text := fmt.Sprintf("port %d\nbind 127.0.0.1\nsentinel monitor %s 127.0.0.1 %d 1\n"+
+			"sentinel down-after-milliseconds %s 500\nsentinel failover-timeout %s 5000\n",
+			port, name, master.port, name, name)
+		if err := os.WriteFile(config, []byte(text), 0o600); err != nil {
+			tb.Fatalf("redistest: %v", err)
+		}
+		return []string{config, "--sentinel"}
+	})
+}
+
+// startAnywhere runs redis-server with the arguments for some free port.
+func startAnywhere(tb testing.TB, args func(port int) []string) *Server {
+	tb.Helper()
 	for range startAttempts {
-		s := &Server{tb: tb, port: freePort(tb), args: append([]string{"--dir", tb.TempDir()}, args...)}
+		port := freePort(tb)
+		s := &Server{tb: tb, port: port, args: args(port)}
 		err := s.start()
 		if err == nil {
 			tb.Cleanup(s.Kill)
@@ -110,11 +139,8 @@ func (s *Server) CLI(args ...string) string {
 
 // start runs the process and waits for its first answer.
 func (s *Server) start() error {
-	args := append([]string{
-		"--port", strconv.Itoa(s.port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no",
-	}, s.args...)
 	s.output, s.exited = new(bytes.Buffer), make(chan struct{})
-	s.process = exec.Command("redis-server", args...)
+	s.process = exec.Command("redis-server", s.args...)
 	s.process.Stdout, s.process.Stderr = s.output, s.output
 	if err := s.process.Start(); err != nil {
 		s.tb.Fatalf("redistest: %v; install redis-server, for example with: apt-get install redis", err)
@@ -127,7 +153,7 @@ func (s *Server) start() error {
 	err := poll(startTimeout, s.answers)
 	if err != nil {
 		s.Kill()
-		return fmt.Errorf("redis-server %q: %w\n%s", args, err, s.output)
+		return fmt.Errorf("redis-server %q: %w\n%s", s.args, err, s.output)
 	}
 	return nil
 }

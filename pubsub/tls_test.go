@@ -1,0 +1,69 @@
+package pubsub
+
+import (
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/x509"
+	"encoding/pem"
+	"math/big"
+	"net"
+	"os"
+	"path/filepath"
+	"strconv"
+	"testing"
+	"time"
+
+	"github.com/ginforge/gateway/pubsub/redistest"
+)
+
+func TestBus_TLS(t *testing.T) {
+	certFile, keyFile := writeCertificate(t)
+	// Go reads the system's roots once per process: no other test may need them.
+	t.Setenv("SSL_CERT_FILE", certFile)
+	plain, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	port := plain.Addr().(*net.TCPAddr).Port
+	_ = plain.Close()
+	redistest.Start(t, "--tls-port", strconv.Itoa(port), "--tls-auth-clients", "no",
+		"--tls-cert-file", certFile, "--tls-key-file", keyFile, "--tls-ca-cert-file", certFile)
+
+	b := connected(t, testConfig("rediss://127.0.0.1:"+strconv.Itoa(port)), nil)
+	b.subscribe(t, KindRoom, "r")
+	if err := b.publish(t, KindRoom, "r", "x"); err != nil {
+		t.Errorf("Publish = %v", err)
+	}
+	b.inbox.waitFor(t, 1)
+}
+
+// writeCertificate makes a certificate for 127.0.0.1 that is its own authority.
+func writeCertificate(t *testing.T) (certFile, keyFile string) {
+	t.Helper()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	template := &x509.Certificate{
+		SerialNumber: big.NewInt(1), IsCA: true, BasicConstraintsValid: true,
+		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour),
+		IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)},
+	}
+	cert, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	der, err := x509.MarshalPKCS8PrivateKey(key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	write := func(name, kind string, der []byte) string {
+		file := filepath.Join(t.TempDir(), name)
+		if err := os.WriteFile(file, pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: der}), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return file
+	}
+	return write("cert.pem", "CERTIFICATE", cert), write("key.pem", "PRIVATE KEY", der)
+}

@@ -1,0 +1,144 @@
+package pubsub
+
+import (
+	"context"
+	"fmt"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/ginforge/gateway/pubsub/redistest"
+)
+
+func TestBus_UnixSocketAndPassword(t *testing.T) {
+	socket := filepath.Join(t.TempDir(), "redis.sock")
+	redistest.Start(t, "--unixsocket", socket, "--requirepass", "hu@sh")
+	b := connected(t, testConfig("unix://:hu%40sh@"+socket+"?db=1"), nil)
+	b.subscribe(t, KindRoom, "r")
+	if err := b.publish(t, KindRoom, "r", "x"); err != nil {
+		t.Errorf("Publish = %v", err)
+	}
+	b.inbox.waitFor(t, 1)
+}
+
+func TestBus_WrongPasswordIsToldOnceAndNotShown(t *testing.T) {
+	server := redistest.Start(t, "--requirepass", "right")
+	for name, url := range map[string]string{
+		"wrong": "redis://:s3cret@" + server.Addr(), "missing": server.URL(),
+	} {
+		t.Run(name, func(t *testing.T) {
+			b := start(t, testConfig(url), nil)
+			redistest.Eventually(t, patience, func() error {
+				if n := b.Stats().ConnectErrors; n < 3 {
+					return fmt.Errorf("%d attempts", n)
+				}
+				return nil
+			})
+			reason := b.State().LastError
+			if !strings.Contains(reason, "WRONGPASS") && !strings.Contains(reason, "NOAUTH") {
+				t.Errorf("LastError = %q, want Redis's own reason", reason)
+			}
+			if got := b.logs.lines("redis is away"); len(got) != 1 {
+				t.Errorf("%d log lines, want 1: %q", len(got), got)
+			}
+			if got := b.logs.lines("s3cret"); len(got) != 0 || strings.Contains(reason, "s3cret") {
+				t.Errorf("the password is shown: %q, %q", got, reason)
+			}
+		})
+	}
+}
+
+// TestBus_Cluster runs three masters. Pub/Sub reaches all of a cluster's nodes
+// whichever is spoken to.
+func TestBus_Cluster(t *testing.T) {
+	const messages = 2000
+	nodes := startCluster(t, 3)
+	first := connected(t, testConfig("redis+cluster://"+nodes[0].Addr()+","+nodes[1].Addr()), nil)
+	second := connected(t, testConfig("redis+cluster://"+nodes[2].Addr()), nil)
+	for _, b := range []*testBus{first, second} {
+		b.subscribe(t, KindRoom, "a")
+		b.subscribe(t, KindUser, "7")
+	}
+	answers := newTally()
+	for i := range messages {
+		kind, name := KindRoom, "a"
+		if i%2 == 1 {
+			kind, name = KindUser, "7"
+		}
+		if err := first.Publish(kind, name, []byte(strconv.Itoa(i)), answers.done(i)); err != nil {
+			t.Fatalf("Publish = %v", err)
+		}
+	}
+	for _, b := range []*testBus{first, second} {
+		for i, m := range b.inbox.waitFor(t, messages) {
+			if m.payload != strconv.Itoa(i) {
+				t.Fatalf("message %d is %q: the order is lost", i, m.payload)
+			}
+		}
+	}
+	redistest.Eventually(t, patience, func() error { return answers.onceEach(messages) })
+
+	for _, n := range nodes {
+		n.CLI("PUBLISH", "websocket:broadcast", "from "+n.Addr())
+	}
+	first.inbox.waitFor(t, messages+3)
+}
+
+// startCluster runs n masters that share the slots.
+func startCluster(t *testing.T, n int) []*redistest.Server {
+	t.Helper()
+	nodes := make([]*redistest.Server, n)
+	for i := range nodes {
+		nodes[i] = redistest.Start(t, "--cluster-enabled", "yes")
+		from, to := i*16384/n, (i+1)*16384/n-1
+		nodes[i].CLI("CLUSTER", "ADDSLOTSRANGE", strconv.Itoa(from), strconv.Itoa(to))
+		if i > 0 {
+			nodes[i].CLI("CLUSTER", "SET-CONFIG-EPOCH", strconv.Itoa(i+1))
+			nodes[i].CLI("CLUSTER", "MEET", "127.0.0.1", strconv.Itoa(nodes[0].Port()))
+		}
+	}
+	redistest.Eventually(t, patience, func() error {
+		for _, node := range nodes {
+			info := node.CLI("CLUSTER", "INFO")
+			if !strings.Contains(info, "cluster_state:ok") || !strings.Contains(info, fmt.Sprint("cluster_known_nodes:", n)) {
+				return fmt.Errorf("%s: %s", node.Addr(), info)
+			}
+		}
+		return nil
+	})
+	return nodes
+}
+
+// TestBus_SentinelFailover kills the master of a replica that Sentinel promotes.
+func TestBus_SentinelFailover(t *testing.T) {
+	master := redistest.Start(t)
+	replica := redistest.Start(t, "--replicaof", "127.0.0.1 "+strconv.Itoa(master.Port()))
+	redistest.Eventually(t, patience, func() error {
+		if info := replica.CLI("INFO", "replication"); !strings.Contains(info, "master_link_status:up") {
+			return fmt.Errorf("replica: %s", info)
+		}
+		return nil
+	})
+	sentinel := redistest.StartSentinel(t, "main", master)
+	redistest.Eventually(t, patience, func() error {
+		if got := sentinel.CLI("SENTINEL", "REPLICAS", "main"); !strings.Contains(got, strconv.Itoa(replica.Port())) {
+			return fmt.Errorf("sentinel knows %q", got)
+		}
+		return nil
+	})
+
+	b := connected(t, testConfig("redis+sentinel://"+sentinel.Addr()+"/main"), nil)
+	b.subscribe(t, KindRoom, "r")
+	master.Kill()
+	b.waitConnected(t, false)
+	b.waitConnected(t, true)
+	if err := newPlainClient(t, replica.Addr()).Publish(context.Background(), "websocket:room:r", "x").Err(); err != nil {
+		t.Fatalf("PUBLISH at the new master: %v", err)
+	}
+	b.inbox.waitFor(t, 1)
+	if err := b.publish(t, KindRoom, "r", "y"); err != nil {
+		t.Errorf("Publish at the new master = %v", err)
+	}
+	b.inbox.waitFor(t, 2)
+}
