@@ -164,16 +164,18 @@ func (e *Engine) closed(nb *nbio.Conn, _ error) {
 		c := (*Conn)(s)
 		e.wheel.remove(c)
 		e.stats.webSockets.Add(-1)
-		c.handler.OnClose(c.closeCode())
+		c.handler.OnClose(c.writeOff())
 	case *nbhttp.Parser:
 		s.CloseAndClean(nil)
 	}
 }
 
-// closeCode is what ended the connection.
-func (c *Conn) closeCode() CloseCode {
+// writeOff forgets what was still to be sent and returns what ended the
+// connection.
+func (c *Conn) writeOff() CloseCode {
 	c.wmu.Lock()
 	defer c.wmu.Unlock()
+	c.addPending(-int(c.pending.Load()))
 	if c.code == 0 {
 		return CloseAbnormal
 	}

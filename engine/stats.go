@@ -12,6 +12,7 @@ type Stats struct {
 	BytesIn       uint64 // bytes read from upgraded connections
 	WritesOut     uint64 // writes to upgraded connections
 	BytesOut      uint64 // bytes sent or queued to upgraded connections
+	PendingBytes  int64  // bytes that wait for slow peers, in all connections
 	PingsMissed   uint64 // connections closed because they went silent
 	ProtocolFails uint64 // connections closed because their peer broke the protocol
 	ClosesSent    map[CloseCode]uint64
@@ -20,7 +21,7 @@ type Stats struct {
 
 // counters are the live counters behind Stats.
 type counters struct {
-	open, webSockets                   atomic.Int64
+	open, webSockets, pending          atomic.Int64
 	accepted, acceptErrors             atomic.Uint64
 	framesIn, bytesIn                  atomic.Uint64
 	writesOut, bytesOut                atomic.Uint64
@@ -83,6 +84,7 @@ func (e *Engine) Stats() Stats {
 		BytesIn:       s.bytesIn.Load(),
 		WritesOut:     s.writesOut.Load(),
 		BytesOut:      s.bytesOut.Load(),
+		PendingBytes:  s.pending.Load(),
 		PingsMissed:   s.pingsMissed.Load(),
 		ProtocolFails: s.protocolFails.Load(),
 		ClosesSent:    s.closesSentCodes.snapshot(),

@@ -97,11 +97,17 @@ func (c *Conn) writeLocked(b []byte) error {
 	if n == len(b) {
 		return nil
 	}
-	c.pending.Add(int32(len(b) - n))
+	c.addPending(len(b) - n)
 	if _, err := c.nb.Write(b[n:]); err != nil {
-		return ErrClosed
+		return ErrClosed // what is pending is written off when the close is reported
 	}
 	return nil
+}
+
+// addPending counts bytes that wait for the peer, in the connection and in sum.
+func (c *Conn) addPending(n int) (pending int32) {
+	c.ep.engine.stats.pending.Add(int64(n))
+	return c.pending.Add(int32(n))
 }
 
 // writeSocket makes one write(2) and returns how much the socket took; a full
@@ -148,7 +154,7 @@ func onWritten(nb *nbio.Conn, _ []byte, n int) {
 	}
 	c := (*Conn)(t)
 	const finished = flagDiscard | flagCloseSent
-	if c.pending.Add(int32(-n)) == 0 && c.flags.Load()&finished == finished {
+	if c.addPending(-n) == 0 && c.flags.Load()&finished == finished {
 		_ = unix.Shutdown(nb.Hash(), unix.SHUT_WR)
 	}
 }

@@ -61,10 +61,10 @@ func appendStringMember(dst []byte, name, value string) []byte {
 	return AppendString(appendName(dst, name), value)
 }
 
-// appendComma appends a comma unless dst ends where an object begins. No value
-// ends in an opening brace, so the last byte tells.
+// appendComma appends a comma unless dst ends where an object or array begins.
+// No value ends in an opening brace or bracket, so the last byte tells.
 func appendComma(dst []byte) []byte {
-	if dst[len(dst)-1] == '{' {
+	if last := dst[len(dst)-1]; last == '{' || last == '[' {
 		return dst
 	}
 	return append(dst, ',')
