@@ -2,6 +2,7 @@ package engine
 
 import (
 	"encoding/binary"
+	"iter"
 	"math"
 	"sync"
 )
@@ -81,6 +82,24 @@ func (f *Frame) Len() int { return len(f.plain) }
 // Messages is the number of messages in the frame, more than one when it was
 // joined.
 func (f *Frame) Messages() int { return max(1, len(f.parts)) }
+
+// Payloads yields the payload of each message in the frame, in order. They are
+// shared and must not be changed.
+func (f *Frame) Payloads() iter.Seq[[]byte] {
+	return func(yield func([]byte) bool) {
+		if f.parts == nil {
+			yield(f.payload)
+			return
+		}
+		for _, p := range f.parts {
+			for payload := range p.Payloads() {
+				if !yield(payload) {
+					return
+				}
+			}
+		}
+	}
+}
 
 // compressed returns the bytes for connections with permessage-deflate.
 func (f *Frame) compressed(d *deflater) []byte {
