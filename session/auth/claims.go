@@ -1,0 +1,153 @@
+package auth
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"math"
+	"strconv"
+	"time"
+	"unicode/utf8"
+
+	"github.com/golang-jwt/jwt/v5"
+)
+
+// claims is the part of a token that the gateway reads. The registered claims
+// are decoded at once; the others are kept as they were written until the
+// signature has been checked.
+type claims struct {
+	jwt.RegisteredClaims // Subject stays empty: sub may be a number
+
+	raw map[string]json.RawMessage
+}
+
+var (
+	errNotUTF8 = errors.New("the claims are not UTF-8")
+	errUserID  = errors.New("user_id (or sub) is not a string of 1 to 128 bytes without control characters, or an integer")
+	errRooms   = errors.New("rooms is not a list of at most 100 room names")
+)
+
+// UnmarshalJSON reads the claims by their exact names; decoding into a struct
+// would take SUB for sub.
+func (c *claims) UnmarshalJSON(b []byte) error {
+	if !utf8.Valid(b) {
+		return errNotUTF8
+	}
+	if err := json.Unmarshal(b, &c.raw); err != nil {
+		return err
+	}
+	for name, target := range map[string]any{
+		"iss": &c.Issuer, "aud": &c.Audience, "exp": &c.ExpiresAt, "nbf": &c.NotBefore,
+	} {
+		if raw := c.claim(name); raw != nil {
+			if err := json.Unmarshal(raw, target); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// claim returns one claim as it was written; nil when it is absent or null.
+func (c *claims) claim(name string) json.RawMessage {
+	raw := c.raw[name]
+	if bytes.Equal(raw, []byte("null")) {
+		return nil
+	}
+	return raw
+}
+
+// identity turns the claims of a checked token into who holds it.
+func (c *claims) identity(leeway time.Duration) (id Identity, err error) {
+	if id.UserID, err = c.userID(); err != nil {
+		return Identity{}, err
+	}
+	id.Name = c.name(id.UserID)
+	if id.Rooms, err = c.rooms(); err != nil {
+		return Identity{}, err
+	}
+	if id.Caps, err = parseCaps(c.claim("caps")); err != nil {
+		return Identity{}, err
+	}
+	if c.ExpiresAt != nil {
+		id.Expires = c.ExpiresAt.Add(leeway)
+	}
+	return id, nil
+}
+
+func (c *claims) userID() (string, error) {
+	raw := c.claim("user_id")
+	if raw == nil {
+		raw = c.claim("sub")
+	}
+	id, ok := text(raw)
+	if !ok || !isName(id, maxUserIDBytes) {
+		return "", errUserID
+	}
+	return id, nil
+}
+
+// name returns what the user is called, which is not worth refusing a token.
+func (c *claims) name(userID string) string {
+	for _, claim := range [...]string{"username", "name"} {
+		if name, ok := text(c.claim(claim)); ok && name != "" {
+			return shorten(name, maxNameBytes)
+		}
+	}
+	return userID
+}
+
+func (c *claims) rooms() (rooms []string, err error) {
+	raw := c.claim("rooms")
+	if raw == nil {
+		return nil, nil
+	}
+	if err := json.Unmarshal(raw, &rooms); err != nil || len(rooms) > maxRooms {
+		return nil, errRooms
+	}
+	for _, room := range rooms {
+		if !isName(room, maxRoomBytes) {
+			return nil, errRooms
+		}
+	}
+	return rooms, nil
+}
+
+// text returns a claim that is a string, or an integer, as a string.
+func text(raw json.RawMessage) (string, bool) {
+	if len(raw) == 0 {
+		return "", false
+	}
+	if raw[0] == '"' {
+		var s string
+		err := json.Unmarshal(raw, &s)
+		return s, err == nil
+	}
+	return integer(string(raw))
+}
+
+// maxExactInteger is the largest up to which a float64 holds every integer.
+const maxExactInteger = 1 << 53
+
+// integer returns the digits of a JSON number that is an integer. Digits are
+// taken as they are, of any size; 1e6 and 1.0, which some encoders write for
+// integers, are 1000000 and 1.
+func integer(number string) (string, bool) {
+	if isDigits(number) {
+		return number, true
+	}
+	f, err := strconv.ParseFloat(number, 64)
+	if err != nil || f != math.Trunc(f) || math.Abs(f) > maxExactInteger {
+		return "", false
+	}
+	return strconv.FormatInt(int64(f), 10), true
+}
+
+func isDigits(s string) bool {
+	for _, c := range []byte(s) {
+		if c < '0' || c > '9' {
+			return false
+		}
+	}
+	return s != ""
+}
