@@ -65,6 +65,8 @@ type Conn struct {
 	slotIndex int32  // guarded by the wheel slot's mu
 	slot      uint16 // set by wheel.add, then unchanged
 	code      uint16 // close code; set once by whoever sets a close flag first
+
+	windowBits uint8 // of the peer's inflater, with flagDeflate; set by Upgrade, then unchanged
 }
 
 // Bits of Conn.flags. They are only ever set.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"strconv"
 	"strings"
 	"sync"
 
@@ -13,10 +14,19 @@ import (
 
 // permessage-deflate (RFC 7692), always without context takeover, so that no
 // connection holds a window and one compressed frame serves all recipients.
+//
+// A client may ask for a smaller window of what it is sent
+// (server_max_window_bits, RFC 7692 §7.1.2.1). It gets the shared frame too when
+// the payload is no longer than its window, since no reference in it then reaches
+// further back; longer payloads go to it uncompressed, which is always allowed.
 const deflateResponse = "permessage-deflate; server_no_context_takeover; client_no_context_takeover"
 
-// deflateSlack is how much longer than a message its compressed form may be.
-const deflateSlack = 1024
+// maxWindowBits is the window of a client that has not asked for a smaller one.
+const maxWindowBits = 15
+
+// deflatedLimit is how long the compressed form of a message of limit bytes may
+// be: blocks that are only stored make incompressible data a little longer.
+func deflatedLimit(limit int) int { return limit + limit/64 + 1024 }
 
 // deflateTail ends every message: the empty block that RFC 7692 §7.2.2 takes
 // off the wire, and a final block so that the reader sees a clean end.
@@ -100,58 +110,80 @@ func (d *deflater) inflate(payload []byte, limit int, use func([]byte) error) er
 	return use(in.out.Bytes())
 }
 
-// acceptsDeflate reports whether the client offers permessage-deflate with
-// parameters that we can honour: anything but a smaller window for what we send.
-func acceptsDeflate(h http.Header) bool {
+// offer is what a client's acceptable offer of permessage-deflate asks for.
+type offer struct {
+	// windowBits is the base-2 logarithm of the client's window, 8 to 15; 0 when
+	// the offer does not name one.
+	windowBits uint8
+}
+
+// response is the value of the header that accepts the offer.
+func (o offer) response() string {
+	if o.windowBits == 0 {
+		return deflateResponse
+	}
+	return deflateResponse + "; server_max_window_bits=" + strconv.Itoa(int(o.windowBits))
+}
+
+// acceptableOffer returns the first offer of permessage-deflate that can be
+// honoured (RFC 7692 §5.1).
+func acceptableOffer(h http.Header) (offer, bool) {
 	for _, line := range h["Sec-Websocket-Extensions"] {
-		for _, offer := range strings.Split(line, ",") {
-			if acceptsOffer(offer) {
-				return true
+		for _, text := range strings.Split(line, ",") {
+			if o, ok := parseOffer(text); ok {
+				return o, true
 			}
 		}
 	}
-	return false
+	return offer{}, false
 }
 
-func acceptsOffer(offer string) bool {
-	name, params, _ := strings.Cut(offer, ";")
+// parseOffer reads one offer. It is not acceptable when it is for another
+// extension, or has a parameter that is unknown, invalid or there twice (RFC
+// 7692 §7).
+func parseOffer(text string) (o offer, ok bool) {
+	name, rest, hasParams := strings.Cut(text, ";")
 	if !strings.EqualFold(strings.TrimSpace(name), "permessage-deflate") {
-		return false
+		return offer{}, false
 	}
 	seen := map[string]bool{}
-	for _, param := range strings.Split(params, ";") {
-		key, value, hasValue := strings.Cut(strings.TrimSpace(param), "=")
-		value = strings.Trim(strings.TrimSpace(value), `"`)
+	for hasParams {
+		var param string
+		param, rest, hasParams = strings.Cut(rest, ";")
+		key, value, hasValue := strings.Cut(param, "=")
 		key = strings.ToLower(strings.TrimSpace(key))
-		if key == "" && params == "" {
-			return true
+		value = strings.TrimSpace(value)
+		if len(value) >= 2 && value[0] == '"' && value[len(value)-1] == '"' {
+			value = value[1 : len(value)-1]
 		}
-		if seen[key] || !acceptsParam(key, value, hasValue) {
-			return false
+		if seen[key] || !o.take(key, value, hasValue) {
+			return offer{}, false
 		}
 		seen[key] = true
 	}
-	return true
+	return o, true
 }
 
-func acceptsParam(key, value string, hasValue bool) bool {
+// take notes one parameter and reports whether it is valid.
+func (o *offer) take(key, value string, hasValue bool) bool {
 	switch key {
 	case "server_no_context_takeover", "client_no_context_takeover":
-		return !hasValue
+		return !hasValue // both are the case anyway
 	case "client_max_window_bits":
-		return !hasValue || windowBits(value)
+		return !hasValue || windowBits(value) > 0 // a hint: we inflate with the largest
 	case "server_max_window_bits":
-		return value == "15"
+		o.windowBits = windowBits(value)
+		return o.windowBits > 0
 	default:
 		return false
 	}
 }
 
-// windowBits reports whether s is a number from 8 to 15 without leading zeros.
-func windowBits(s string) bool {
-	switch s {
-	case "8", "9", "10", "11", "12", "13", "14", "15":
-		return true
+// windowBits reads a number from 8 to 15 without leading zeros, or returns 0.
+func windowBits(s string) uint8 {
+	n, err := strconv.ParseUint(s, 10, 8)
+	if err != nil || n < 8 || n > maxWindowBits || s[0] == '0' {
+		return 0
 	}
-	return false
+	return uint8(n)
 }

@@ -20,7 +20,7 @@ func (e *Engine) EchoHandler(limits Limits) http.Handler {
 		c := &echoConn{}
 		err := e.Upgrade(w, r, ep, "", &c.Conn, c)
 		if herr := (*HandshakeError)(nil); errors.As(err, &herr) {
-			http.Error(w, herr.Message, herr.Status)
+			herr.WriteTo(w)
 		}
 	})
 }

@@ -46,6 +46,7 @@ type Frame struct {
 
 	op      Opcode
 	payload []byte // of a single frame: a part of plain
+	longest int    // length in bytes of the longest payload
 
 	deflateOnce sync.Once
 	deflated    []byte // set inside deflateOnce; aliases plain when not worth it
@@ -56,7 +57,7 @@ func NewFrame(op Opcode, payload []byte) *Frame {
 	plain := appendHeader(make([]byte, 0, len(payload)+10), op, false, len(payload))
 	n := len(plain)
 	plain = append(plain, payload...)
-	return &Frame{plain: plain, op: op, payload: plain[n:]}
+	return &Frame{plain: plain, op: op, payload: plain[n:], longest: len(payload)}
 }
 
 // Join returns a frame that sends all of frames, in order, with one write. It
@@ -65,15 +66,16 @@ func Join(frames []*Frame) *Frame {
 	if len(frames) == 1 {
 		return frames[0]
 	}
-	n := 0
+	n, longest := 0, 0
 	for _, f := range frames {
 		n += len(f.plain)
+		longest = max(longest, f.longest)
 	}
 	plain := make([]byte, 0, n)
 	for _, f := range frames {
 		plain = append(plain, f.plain...)
 	}
-	return &Frame{plain: plain, parts: append([]*Frame(nil), frames...)}
+	return &Frame{plain: plain, parts: append([]*Frame(nil), frames...), longest: longest}
 }
 
 // Len is the size on the wire, uncompressed, in bytes.

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"cmp"
 	"crypto/sha1" //nolint:gosec // RFC 6455 §4.2.2 asks for SHA-1
 	"encoding/base64"
 	"fmt"
@@ -21,6 +22,20 @@ type HandshakeError struct {
 
 func (e *HandshakeError) Error() string {
 	return fmt.Sprintf("engine: handshake: %d %s", e.Status, e.Message)
+}
+
+// WriteTo answers the request that was not upgraded, with the headers that the
+// status asks for (RFC 6455 §4.2.2, RFC 9110 §15.5).
+func (e *HandshakeError) WriteTo(w http.ResponseWriter) {
+	switch e.Status {
+	case http.StatusUpgradeRequired:
+		w.Header().Set("Sec-WebSocket-Version", "13")
+		w.Header().Set("Upgrade", "websocket")
+		w.Header().Set("Connection", "Upgrade")
+	case http.StatusMethodNotAllowed:
+		w.Header().Set("Allow", http.MethodGet)
+	}
+	http.Error(w, e.Message, e.Status)
 }
 
 // IsWebSocket reports whether r asks to be upgraded to WebSocket.
@@ -64,15 +79,17 @@ func (e *Engine) Upgrade(w http.ResponseWriter, r *http.Request, ep *Endpoint, p
 	}
 	c.nb, c.ep, c.handler = nb, ep, h
 	c.seen.Store(e.wheel.now.Load())
-	deflate := e.cfg.Compression.Enabled && acceptsDeflate(r.Header)
-	if deflate {
+	var extensions string
+	if o, ok := acceptableOffer(r.Header); ok && e.cfg.Compression.Enabled {
 		c.set(flagDeflate)
+		c.windowBits = cmp.Or(o.windowBits, maxWindowBits)
+		extensions = o.response()
 	}
 	_ = nb.SetReadDeadline(time.Time{}) // drops the timer that an earlier plain request left
 	e.stats.webSockets.Add(1)
 
 	var scratch [512]byte
-	response := appendResponse(scratch[:0], r.Header.Get("Sec-Websocket-Key"), protocol, deflate)
+	response := appendResponse(scratch[:0], r.Header.Get("Sec-Websocket-Key"), protocol, extensions)
 	c.wmu.Lock() // no ping of the wheel gets in front of the response
 	defer c.wmu.Unlock()
 	nb.SetSession((*takeover)(c))
@@ -125,15 +142,15 @@ func hijack(w http.ResponseWriter) (*nbio.Conn, *nbhttp.Parser, error) {
 // acceptGUID is the constant of RFC 6455 §1.3.
 const acceptGUID = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 
-func appendResponse(dst []byte, key, protocol string, deflate bool) []byte {
+func appendResponse(dst []byte, key, protocol, extensions string) []byte {
 	sum := sha1.Sum([]byte(key + acceptGUID)) //nolint:gosec // see the import
 	dst = append(dst, "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: "...)
 	dst = base64.StdEncoding.AppendEncode(dst, sum[:])
 	if protocol != "" {
 		dst = append(append(dst, "\r\nSec-WebSocket-Protocol: "...), protocol...)
 	}
-	if deflate {
-		dst = append(dst, "\r\nSec-WebSocket-Extensions: "+deflateResponse...)
+	if extensions != "" {
+		dst = append(append(dst, "\r\nSec-WebSocket-Extensions: "...), extensions...)
 	}
 	return append(dst, "\r\n\r\n"...)
 }

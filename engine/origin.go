@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 )
 
@@ -28,7 +29,7 @@ func (e *Engine) originAllowed(r *http.Request) bool {
 	}
 	u, err := url.Parse(origin)
 	if err != nil || u.Host == "" {
-		return len(e.cfg.Origins) == 1 && e.cfg.Origins[0] == "*" // such as "null" of a sandboxed page
+		return slices.Contains(e.cfg.Origins, "*") // such as "null" of a sandboxed page
 	}
 	if len(e.cfg.Origins) == 0 {
 		return strings.EqualFold(u.Host, r.Host)

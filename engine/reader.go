@@ -117,11 +117,11 @@ func checkFrame(h header, open bool, have int, lim readLimits) error {
 	case !open && h.op == OpContinuation:
 		return protocolError("continuation without a message")
 	}
-	limit := int64(lim.messageBytes)
+	limit := lim.messageBytes
 	if h.rsv1 {
-		limit += deflateSlack // stored blocks make incompressible data longer
+		limit = deflatedLimit(limit)
 	}
-	if h.length > limit-int64(have) {
+	if h.length > int64(limit-have) {
 		return &closeError{CloseTooBig, "message too big"}
 	}
 	return nil
@@ -166,7 +166,7 @@ func (p *partial) beginFrame(lim readLimits) error {
 		return err
 	}
 	if p.compressed {
-		lim.messageBytes += deflateSlack
+		lim.messageBytes = deflatedLimit(lim.messageBytes)
 	}
 	if err := checkFrame(h, p.op != 0, len(p.buf), lim); err != nil {
 		return err

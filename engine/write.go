@@ -25,24 +25,23 @@ import (
 // It returns ErrClosed when the connection is closing or gone, and ErrSlow, after
 // Handler.OnSlow was called, when the peer does not keep up.
 func (c *Conn) Send(f *Frame) error {
-	b := f.plain
-	if c.has(flagDeflate) {
-		b = f.compressed(c.ep.engine.deflater)
+	return c.sendBytes(c.wire(f))
+}
+
+// wire returns the form of f that this connection gets.
+func (c *Conn) wire(f *Frame) []byte {
+	if !c.has(flagDeflate) || f.longest > 1<<c.windowBits && c.windowBits < maxWindowBits {
+		return f.plain
 	}
-	return c.sendBytes(b)
+	return f.compressed(c.ep.engine.deflater)
 }
 
 // SendAll writes several frames with one write; scratch is used to put them
 // together and is returned, grown, for the next call.
 func (c *Conn) SendAll(frames []*Frame, scratch []byte) ([]byte, error) {
-	deflate := c.has(flagDeflate)
 	scratch = scratch[:0]
 	for _, f := range frames {
-		if deflate {
-			scratch = append(scratch, f.compressed(c.ep.engine.deflater)...)
-		} else {
-			scratch = append(scratch, f.plain...)
-		}
+		scratch = append(scratch, c.wire(f)...)
 	}
 	return scratch, c.sendBytes(scratch)
 }
