@@ -103,6 +103,14 @@ func testConfig(url string) Config {
 // start runs a Bus; h, when nil, is its inbox.
 func start(tb testing.TB, cfg Config, h Handler) *testBus {
 	tb.Helper()
+	b := open(tb, cfg, h)
+	b.run(tb)
+	return b
+}
+
+// open returns a Bus to be run.
+func open(tb testing.TB, cfg Config, h Handler) *testBus {
+	tb.Helper()
 	b := &testBus{inbox: new(inbox), logs: new(logBuffer)}
 	if h == nil {
 		h = b.inbox.handle
@@ -112,6 +120,11 @@ func start(tb testing.TB, cfg Config, h Handler) *testBus {
 	if err != nil {
 		tb.Fatalf("Open: %v", err)
 	}
+	return b
+}
+
+func (b *testBus) run(tb testing.TB) {
+	tb.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
 	ran := make(chan error, 1)
 	go func() { ran <- b.Run(ctx) }()
@@ -132,7 +145,6 @@ func start(tb testing.TB, cfg Config, h Handler) *testBus {
 			tb.Errorf("Close = %v", err)
 		}
 	})
-	return b
 }
 
 // connected starts a Bus and waits for Redis.

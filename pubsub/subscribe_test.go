@@ -25,7 +25,7 @@ func calls(tb testing.TB, server *redistest.Server, command string) int {
 }
 
 func TestBus_SubscribeStormIsAFewCommands(t *testing.T) {
-	const rooms, maxCommands = 5000, 50
+	const rooms, maxCommands = 5000, 200 // 16 on an idle machine
 	server := redistest.Start(t)
 	b := connected(t, testConfig(server.URL()), nil)
 	confirmed := newTally()

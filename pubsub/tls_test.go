@@ -18,9 +18,7 @@ import (
 )
 
 func TestBus_TLS(t *testing.T) {
-	certFile, keyFile := writeCertificate(t)
-	// Go reads the system's roots once per process: no other test may need them.
-	t.Setenv("SSL_CERT_FILE", certFile)
+	certFile, keyFile, roots := writeCertificate(t)
 	plain, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -30,7 +28,10 @@ func TestBus_TLS(t *testing.T) {
 	redistest.Start(t, "--tls-port", strconv.Itoa(port), "--tls-auth-clients", "no",
 		"--tls-cert-file", certFile, "--tls-key-file", keyFile, "--tls-ca-cert-file", certFile)
 
-	b := connected(t, testConfig("rediss://127.0.0.1:"+strconv.Itoa(port)), nil)
+	b := open(t, testConfig("rediss://127.0.0.1:"+strconv.Itoa(port)), nil)
+	b.target.options.TLSConfig.RootCAs = roots // in place of the system's
+	b.run(t)
+	b.waitConnected(t, true)
 	b.subscribe(t, KindRoom, "r")
 	if err := b.publish(t, KindRoom, "r", "x"); err != nil {
 		t.Errorf("Publish = %v", err)
@@ -39,7 +40,7 @@ func TestBus_TLS(t *testing.T) {
 }
 
 // writeCertificate makes a certificate for 127.0.0.1 that is its own authority.
-func writeCertificate(t *testing.T) (certFile, keyFile string) {
+func writeCertificate(t *testing.T) (certFile, keyFile string, roots *x509.CertPool) {
 	t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
@@ -54,6 +55,12 @@ func writeCertificate(t *testing.T) (certFile, keyFile string) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	parsed, err := x509.ParseCertificate(cert)
+	if err != nil {
+		t.Fatal(err)
+	}
+	roots = x509.NewCertPool()
+	roots.AddCert(parsed)
 	der, err := x509.MarshalPKCS8PrivateKey(key)
 	if err != nil {
 		t.Fatal(err)
@@ -65,5 +72,5 @@ func writeCertificate(t *testing.T) (certFile, keyFile string) {
 		}
 		return file
 	}
-	return write("cert.pem", "CERTIFICATE", cert), write("key.pem", "PRIVATE KEY", der)
+	return write("cert.pem", "CERTIFICATE", cert), write("key.pem", "PRIVATE KEY", der), roots
 }
