@@ -1,0 +1,197 @@
+package main
+
+import (
+	"slices"
+	"strings"
+	"time"
+)
+
+// Config is everything that can be set, with the keys of configs/gateway.yaml
+// as its koanf tags. It is read once at start-up and never changed afterwards;
+// the comments in configs/gateway.yaml are its reference for operators.
+type Config struct {
+	// Listen is the public address, for browsers: host:port, port 0 for a free one.
+	Listen string `koanf:"listen"`
+	// AdminListen is the internal address: metrics, profiles.
+	AdminListen string `koanf:"admin_listen"`
+	// Development turns on what helps to try the gateway and must not be
+	// reachable by strangers: the demo page, a secret that everybody knows.
+	Development bool `koanf:"development"`
+	// Node is this node's name in welcome frames and logs; empty for the
+	// host's name with a random suffix, see nodeName.
+	Node string `koanf:"node"`
+
+	Log      LogConfig      `koanf:"log"`
+	JWT      JWTConfig      `koanf:"jwt"`
+	Redis    RedisConfig    `koanf:"redis"`
+	Engine   EngineConfig   `koanf:"engine"`
+	Limits   LimitsConfig   `koanf:"limits"`
+	Presence PresenceConfig `koanf:"presence"`
+	// ReconnectWindow is the time over which clients are asked to spread
+	// their reconnects when this node goes away.
+	ReconnectWindow time.Duration `koanf:"reconnect_window"`
+	// Namespaces has the rules for rooms by namespace, and for the rooms
+	// without one under defaultNamespace.
+	Namespaces map[string]NamespaceConfig `koanf:"namespaces"`
+	Shutdown   ShutdownConfig             `koanf:"shutdown"`
+}
+
+// LogConfig says what is logged and how; logs go to standard error.
+type LogConfig struct {
+	Level  string `koanf:"level"`
+	Format string `koanf:"format"`
+}
+
+// JWTConfig says which tokens open a connection.
+type JWTConfig struct {
+	Secret        string        `koanf:"secret"`
+	Algorithms    []string      `koanf:"algorithms"`
+	PublicKeyFile string        `koanf:"public_key_file"`
+	Issuer        string        `koanf:"issuer"`
+	Audience      string        `koanf:"audience"`
+	Leeway        time.Duration `koanf:"leeway"`
+	// Cookie names the cookie that may carry the token; empty for none.
+	Cookie string `koanf:"cookie"`
+}
+
+// RedisConfig says where Redis is and how much may wait for it.
+type RedisConfig struct {
+	// URL is "embedded" or the address of a real Redis.
+	URL            string        `koanf:"url"`
+	EmbeddedListen string        `koanf:"embedded_listen"`
+	Prefix         string        `koanf:"prefix"`
+	Linger         time.Duration `koanf:"linger"`
+	QueueMessages  int           `koanf:"queue_messages"`
+	QueueBytes     int           `koanf:"queue_bytes"`
+}
+
+// EngineConfig is about sockets and the WebSocket protocol itself.
+type EngineConfig struct {
+	Pollers          int               `koanf:"pollers"`
+	HandshakeTimeout time.Duration     `koanf:"handshake_timeout"`
+	CloseTimeout     time.Duration     `koanf:"close_timeout"`
+	PingInterval     time.Duration     `koanf:"ping_interval"`
+	PongTimeout      time.Duration     `koanf:"pong_timeout"`
+	MaxConnections   int               `koanf:"max_connections"`
+	Origins          []string          `koanf:"origins"`
+	Subprotocols     []string          `koanf:"subprotocols"`
+	Compression      CompressionConfig `koanf:"compression"`
+	// Echo opens /echo, which needs no token, for conformance tests.
+	Echo bool `koanf:"echo"`
+}
+
+// CompressionConfig is permessage-deflate, without context takeover.
+type CompressionConfig struct {
+	Enabled  bool `koanf:"enabled"`
+	Level    int  `koanf:"level"`
+	MinBytes int  `koanf:"min_bytes"`
+}
+
+// LimitsConfig bounds what one connection may ask for.
+type LimitsConfig struct {
+	MessageBytes     int `koanf:"message_bytes"`
+	WriteBufferBytes int `koanf:"write_buffer_bytes"`
+	RoomsPerSession  int `koanf:"rooms_per_session"`
+	RoomNameBytes    int `koanf:"room_name_bytes"`
+	JSONDepth        int `koanf:"json_depth"`
+	// ProtocolErrors is per minute, FramesPerSecond and FramesBurst are a
+	// token bucket.
+	ProtocolErrors  int `koanf:"protocol_errors"`
+	FramesPerSecond int `koanf:"frames_per_second"`
+	FramesBurst     int `koanf:"frames_burst"`
+	WatchedUsers    int `koanf:"watched_users"`
+}
+
+// PresenceConfig is about users coming and going.
+type PresenceConfig struct {
+	// Grace is how long a user whose last device has gone is still online.
+	Grace time.Duration `koanf:"grace"`
+}
+
+// NamespaceConfig rules the rooms whose names begin with the namespace and a
+// colon. The one called "default" rules the rooms that have no other.
+type NamespaceConfig struct {
+	// Presence tells the members of a room who comes online and who goes.
+	Presence bool `koanf:"presence"`
+	// Join and Publish say who may: any, caps (whose token says so), none.
+	Join    string `koanf:"join"`
+	Publish string `koanf:"publish"`
+	// MessageBytes is a limit below Limits.MessageBytes; 0 for that one.
+	MessageBytes int `koanf:"message_bytes"`
+}
+
+// ShutdownConfig bounds the end of the process.
+type ShutdownConfig struct {
+	Timeout time.Duration `koanf:"timeout"`
+}
+
+// Who may join a room or publish to it.
+const (
+	allowAny  = "any"
+	allowCaps = "caps"
+	allowNone = "none"
+)
+
+// defaultNamespace is the name of the rule for rooms without a rule of their own.
+const defaultNamespace = "default"
+
+// embeddedURL is the value of redis.url for the Redis inside the process.
+const embeddedURL = "embedded"
+
+// developmentSecret signs and checks tokens in development mode when no secret
+// is configured. It is in the source for everyone to read on purpose: `gateway
+// token` in another terminal must arrive at the same one.
+const developmentSecret = "gateway-development-secret-which-everybody-knows"
+
+// DefaultConfig is what holds for every key that nothing sets. It lacks only
+// what nobody can guess: jwt.secret, without which it is not valid.
+func DefaultConfig() Config {
+	return Config{
+		Listen:      ":8087",
+		AdminListen: "127.0.0.1:8088",
+		Log:         LogConfig{Level: "info", Format: formatAuto},
+		JWT:         JWTConfig{Algorithms: []string{"HS256"}, Leeway: 5 * time.Second},
+		Redis: RedisConfig{
+			URL:            embeddedURL,
+			EmbeddedListen: "127.0.0.1:6379",
+			Prefix:         "websocket:",
+			Linger:         30 * time.Second,
+			QueueMessages:  4096,
+			QueueBytes:     16 << 20,
+		},
+		Engine: EngineConfig{
+			HandshakeTimeout: 10 * time.Second,
+			CloseTimeout:     5 * time.Second,
+			PingInterval:     25 * time.Second,
+			PongTimeout:      10 * time.Second,
+			Origins:          []string{},
+			Subprotocols:     []string{},
+			Compression:      CompressionConfig{Level: 1, MinBytes: 256},
+		},
+		Limits: LimitsConfig{
+			MessageBytes:     64 << 10,
+			WriteBufferBytes: 256 << 10,
+			RoomsPerSession:  100,
+			RoomNameBytes:    255,
+			JSONDepth:        32,
+			ProtocolErrors:   20,
+			FramesPerSecond:  50,
+			FramesBurst:      100,
+			WatchedUsers:     200,
+		},
+		Presence:        PresenceConfig{Grace: 10 * time.Second},
+		ReconnectWindow: 5 * time.Second,
+		Namespaces:      map[string]NamespaceConfig{defaultNamespace: {Join: allowAny, Publish: allowAny}},
+		Shutdown:        ShutdownConfig{Timeout: 15 * time.Second},
+	}
+}
+
+// usesDevelopmentSecret reports whether tokens are checked against the secret
+// that everybody knows, for want of any other key.
+func (c Config) usesDevelopmentSecret() bool {
+	return c.Development && c.JWT.Secret == "" && c.JWT.PublicKeyFile == "" &&
+		slices.ContainsFunc(c.JWT.Algorithms, signsWithSecret)
+}
+
+// signsWithSecret reports whether an algorithm is one that jwt.secret is for.
+func signsWithSecret(algorithm string) bool { return strings.HasPrefix(algorithm, "HS") }

@@ -1,0 +1,31 @@
+// Command gateway is the WebSocket gateway: `gateway serve` runs a node, and
+// the other commands help to try it, to script it and to check its
+// configuration.
+//
+// This package puts the others together and holds no logic of its own beyond
+// the configuration: config.go says what can be set, load.go where it comes
+// from, validate.go what is allowed, mapping.go what becomes of it in each
+// package, and serve.go in which order the parts start and stop.
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/signal"
+	"strings"
+	"syscall"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	// The first signal asks for an orderly end. With it the handler is gone,
+	// so that a second one ends the process at once.
+	context.AfterFunc(ctx, stop)
+
+	p := process{environ: os.Environ(), in: os.Stdin, out: os.Stdout, errOut: os.Stderr}
+	if err := run(ctx, os.Args[1:], p); err != nil {
+		fmt.Fprintln(os.Stderr, "gateway: "+strings.ReplaceAll(err.Error(), "\n", "\ngateway: "))
+		os.Exit(1)
+	}
+}
