@@ -81,7 +81,7 @@ func (c *claims) userID() (string, error) {
 		raw = c.claim("sub")
 	}
 	id, ok := text(raw)
-	if !ok || !isName(id, maxUserIDBytes) {
+	if !ok || !ValidUserID(id) {
 		return "", errUserID
 	}
 	return id, nil

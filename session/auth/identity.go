@@ -24,6 +24,9 @@ type Identity struct {
 	Caps    *Caps     // nil: no restriction
 }
 
+// ValidUserID reports whether s can be a user's id, as Identity.UserID.
+func ValidUserID(s string) bool { return isName(s, maxUserIDBytes) }
+
 // isName reports whether s can name a user or a room. U+FFFD is refused
 // because it is what a JSON decoder makes of bytes and escapes that stand for
 // no character: two different names could become one.
