@@ -1,5 +1,7 @@
 package room
 
+import "time"
+
 // A join is answered when the bus has confirmed the subscription, so that
 // nothing is missed after the answer.
 
@@ -13,10 +15,11 @@ func (s *shard) whenConfirmed(l *list, m *Member, done func(error)) {
 	s.waiting++
 }
 
-// confirmed answers those who wait for key.
+// confirmed answers those who wait for key. The news may be about an earlier
+// subscription, so the registry is asked whether the present one is confirmed.
 func (s *shard) confirmed(key Key) {
 	l := s.lists[key]
-	if l == nil {
+	if l == nil || !s.hub.registry.confirmed(key) {
 		return
 	}
 	l.confirmed = true
@@ -24,23 +27,15 @@ func (s *shard) confirmed(key Key) {
 	l.waiting = nil
 	s.waiting -= len(waiting)
 	for _, w := range waiting {
-		w.answer(nil, key)
+		w.done(nil)
 	}
 }
 
-// answer calls done unless the member has left in the meantime.
-func (w waiter) answer(err error, key Key) {
-	if w.member.gone || w.member.in(key) < 0 {
-		err = ErrGone
-	}
-	w.done(err)
-}
-
-// answerOrphans tells those whose room or user went away while they waited.
+// answerOrphans tells those who left, or were taken out, while they waited.
 func (s *shard) answerOrphans() {
-	for i, w := range s.orphans {
-		w.done(ErrGone)
-		s.orphans[i] = waiter{}
+	for i, o := range s.orphans {
+		o.done(o.why)
+		s.orphans[i] = orphan{}
 	}
 	s.orphans = s.orphans[:0]
 }
@@ -60,16 +55,19 @@ func (s *shard) tick() {
 // giveUp answers those who have waited too long. A member whose room was not
 // confirmed is taken out again; a user stays, since its connection goes on.
 func (s *shard) giveUp(l *list) {
-	limit := uint32(s.hub.cfg.ConfirmTimeout.Seconds())
-	for len(l.waiting) > 0 && s.now-l.waiting[0].since >= limit {
-		w := l.waiting[0]
-		l.waiting = l.waiting[1:]
-		s.waiting--
-		if i := w.member.in(l.key); i >= 0 && l.key.Kind == KindRoom {
-			s.mu.Lock()
-			s.unseat(w.member, i)
-			s.mu.Unlock()
+	limit := ticks(s.hub.cfg.ConfirmTimeout)
+	for len(l.waiting) > 0 && s.now-l.waiting[0].since > limit {
+		m := l.waiting[0].member
+		if l.key.Kind == KindUser {
+			s.orphan(l, m, ErrUnconfirmed)
+			continue
 		}
-		w.done(ErrUnconfirmed)
+		s.mu.Lock()
+		s.unseat(m, m.in(l.key), ErrUnconfirmed)
+		s.mu.Unlock()
 	}
 }
+
+// ticks is d in whole seconds, rounded up. Since the first tick comes at any time
+// within a second, d has passed for certain after one tick more.
+func ticks(d time.Duration) uint32 { return uint32((d + time.Second - 1) / time.Second) }

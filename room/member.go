@@ -18,7 +18,8 @@ var (
 	// ErrUnconfirmed is returned when the bus has not confirmed the room's
 	// channel in time; the member is not in the room.
 	ErrUnconfirmed = errors.New("room: subscription not confirmed in time")
-	// ErrGone is returned when the connection has ended.
+	// ErrGone is returned when the connection has ended, and for a join when the
+	// connection has left the room again before the bus confirmed it.
 	ErrGone = errors.New("room: connection is gone")
 )
 
@@ -71,7 +72,7 @@ type occupant struct {
 type list struct {
 	key       Key
 	occupants []occupant
-	waiting   []waiter // joins that the bus has not confirmed yet
+	waiting   []waiter // occupants whose join the bus has not confirmed yet
 	confirmed bool
 	presence  bool // members learn each other's status
 }
@@ -81,6 +82,12 @@ type waiter struct {
 	member *Member
 	done   func(error)
 	since  uint32 // tick
+}
+
+// orphan is a waiter whose member has left the list.
+type orphan struct {
+	done func(error)
+	why  error
 }
 
 // Init prepares a member for Attach. The strings are kept.

@@ -1,9 +1,6 @@
 package room
 
-import (
-	"sort"
-	"time"
-)
+import "sort"
 
 // Presence is a user that is in a room, or online, on this node.
 type Presence struct {
@@ -75,6 +72,3 @@ func (h *Hub) OnlineUsers(after string, limit int) []Presence {
 	sort.Slice(users, func(i, j int) bool { return users[i].UserID < users[j].UserID })
 	return users[:min(limit, len(users))]
 }
-
-// ticks is d in whole seconds, rounded up.
-func ticks(d time.Duration) uint32 { return uint32((d + time.Second - 1) / time.Second) }

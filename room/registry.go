@@ -66,6 +66,15 @@ func (r *registry) shardsOf(key Key) uint64 {
 	return e.shards.Load()
 }
 
+// confirmed reports whether the bus delivers key.
+func (r *registry) confirmed(key Key) bool {
+	b := r.bucket(key)
+	b.mu.RLock()
+	defer b.mu.RUnlock()
+	e := b.entries[key]
+	return e != nil && e.confirmed.Load()
+}
+
 // enter records that shard has its first member of key, and reports whether the
 // room is already confirmed. If not, confirm is called for the shard later: it
 // sets its bit before it looks, and confirmation is stored before bits are read,

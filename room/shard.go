@@ -1,6 +1,7 @@
 package room
 
 import (
+	"slices"
 	"sync"
 
 	"github.com/ginforge/gateway/engine"
@@ -22,7 +23,7 @@ type shard struct {
 	// Owned by the worker.
 	now     uint32   // ticks since the start
 	waiting int      // waiters in all lists
-	orphans []waiter // of lists that were emptied; answered outside mu
+	orphans []orphan // answered when mu is not held
 	stamp   uint32
 	outbox  outbox
 }
@@ -47,15 +48,20 @@ func (s *shard) run() {
 		if batch == nil {
 			return
 		}
-		for i := range batch {
-			s.do(&batch[i])
-			batch[i] = op{} // the slice is reused and must not keep anything alive
-		}
-		s.outbox.flush()
+		s.work(batch)
 		if cap(batch) > 1<<14 {
 			batch = nil
 		}
 	}
+}
+
+// work handles a batch, after which everything in it has been sent.
+func (s *shard) work(batch []op) {
+	for i := range batch {
+		s.do(&batch[i])
+		batch[i] = op{} // the slice is reused and must not keep anything alive
+	}
+	s.outbox.flush()
 }
 
 // do handles one op. Deliveries are collected; everything else first sends what
@@ -130,7 +136,7 @@ func (s *shard) detach(m *Member) {
 	s.members[last] = nil
 	s.members = shrink(s.members[:last])
 	for len(m.seats) > 0 {
-		s.unseat(m, len(m.seats)-1)
+		s.unseat(m, len(m.seats)-1, ErrGone)
 	}
 	m.seats = nil
 	s.mu.Unlock()
@@ -173,8 +179,9 @@ func (s *shard) leave(m *Member, key Key, done func(error)) {
 		return
 	}
 	s.mu.Lock()
-	s.unseat(m, i)
+	s.unseat(m, i, ErrGone)
 	s.mu.Unlock()
+	s.answerOrphans() // joins come before the leave that ended them
 	done(nil)
 }
 
@@ -203,18 +210,28 @@ func (s *shard) seat(m *Member, key Key) (l *list, first bool) {
 	return l, first
 }
 
-// unseat takes the i-th seat of m away, and the list when it is empty. The caller
-// holds mu.
-func (s *shard) unseat(m *Member, i int) {
+// unseat takes the i-th seat of m away, and the list when it is empty; joins of
+// m that still wait for it are answered with why. The caller holds mu.
+func (s *shard) unseat(m *Member, i int, why error) {
 	l := m.remove(i)
+	s.orphan(l, m, why)
 	if len(l.occupants) > 0 {
 		return
 	}
 	delete(s.lists, l.key)
-	s.orphans = append(s.orphans, l.waiting...)
-	s.waiting -= len(l.waiting)
-	l.waiting = nil
 	s.hub.registry.leave(l.key, s.index)
+}
+
+// orphan takes what m waits for off l, to be answered with why.
+func (s *shard) orphan(l *list, m *Member, why error) {
+	l.waiting = slices.DeleteFunc(l.waiting, func(w waiter) bool {
+		if w.member != m {
+			return false
+		}
+		s.orphans = append(s.orphans, orphan{w.done, why})
+		s.waiting--
+		return true
+	})
 }
 
 // send passes a frame to one member at once.
