@@ -48,13 +48,13 @@ func TokenOf(content Raw) (token string, err error) {
 
 // UsersOf returns the users of {"users":["u1",2]} and the room of
 // {"room":"chat:1"}; content may name both or neither. Users may be strings or
-// integers. More than max of them, or an empty one, is an error.
-func UsersOf(content Raw, max int) (users []string, room string, err error) {
+// integers. More than limit of them, or an empty one, is an error.
+func UsersOf(content Raw, limit int) (users []string, room string, err error) {
 	v, err := lookUp(content, "users", "room")
 	if err != nil {
 		return nil, "", err
 	}
-	if users, err = usersField(v[0], max); err != nil {
+	if users, err = usersField(v[0], limit); err != nil {
 		return nil, "", err
 	}
 	room, err = stringField("content.room", v[1])
@@ -62,7 +62,7 @@ func UsersOf(content Raw, max int) (users []string, room string, err error) {
 }
 
 // usersField reads the array of user ids.
-func usersField(v Raw, max int) (users []string, err error) {
+func usersField(v Raw, limit int) (users []string, err error) {
 	if v == nil {
 		return nil, nil
 	}
@@ -71,8 +71,8 @@ func usersField(v Raw, max int) (users []string, err error) {
 	}
 	i := skipSpace(v, 1)
 	for done := v[i] == ']'; !done; {
-		if len(users) == max {
-			return nil, &FieldError{Field: "content.users", Problem: "holds more than " + strconv.Itoa(max) + " users"}
+		if len(users) == limit {
+			return nil, &FieldError{Field: "content.users", Problem: "holds more than " + strconv.Itoa(limit) + " users"}
 		}
 		end, err := skipValue(v, i, maxDepth)
 		if err != nil {

@@ -40,11 +40,13 @@ func TestEnvelope_AppendForward(t *testing.T) {
 		"nested names are content":     {`{"type":"chat","content":{"from":"x"}}`, stamp, head + `,"content":{"from":"x"},"timestamp":9}`},
 		"wrapper is a member":          {`{"type":"chat","message":{"from":"x"}}`, stamp, head + `,"message":{"from":"x"},"timestamp":9}`},
 		"to a user, sender has no name": {
-			`{"type":"chat","content":1}`, Stamp{Type: TypeUserMessage, To: "u2", From: "u1", Timestamp: -1},
+			`{"type":"chat","content":1}`,
+			Stamp{Type: TypeUserMessage, To: "u2", From: "u1", Timestamp: -1},
 			`{"type":"user_message","to":"u2","from":"u1","content":1,"timestamp":-1}`,
 		},
 		"stamp is quoted": {
-			`{"type":"chat"}`, Stamp{Type: "t", Room: `"`, From: "\\\n\x01", FromName: "ü\xff"},
+			`{"type":"chat"}`,
+			Stamp{Type: "t", Room: `"`, From: "\\\n\x01", FromName: "ü\xff"},
 			`{"type":"t","room":"\"","from":"\\\n\u0001","from_name":"ü` + "\uFFFD" + `","timestamp":0}`,
 		},
 	}

@@ -49,13 +49,15 @@ func signClaims(t testing.TB, claims string) string {
 	return signRaw(t, `{"alg":"HS256","typ":"JWT"}`, claims, jwt.SigningMethodHS256, []byte(testSecret))
 }
 
-// testKeys are one private key of each kind. They are made once, as that takes
-// a while.
-var testKeys = sync.OnceValue(func() (k struct {
+// keys are one private key of each kind, and one that is too small.
+type keys struct {
 	rsa, small *rsa.PrivateKey
 	p256, p384 *ecdsa.PrivateKey
 	ed         ed25519.PrivateKey
-}) {
+}
+
+// testKeys makes the keys once, as that takes a while.
+var testKeys = sync.OnceValue(func() (k keys) {
 	var errs [5]error
 	k.rsa, errs[0] = rsa.GenerateKey(rand.Reader, 2048)
 	k.small, errs[1] = rsa.GenerateKey(rand.Reader, 1024)
