@@ -1,0 +1,113 @@
+package main
+
+import (
+	"time"
+
+	"github.com/ginforge/gateway/engine"
+	"github.com/ginforge/gateway/pubsub"
+	"github.com/ginforge/gateway/room"
+	"github.com/ginforge/gateway/session"
+)
+
+// busTargets says what the kinds of channels mean to sessions.
+var busTargets = map[pubsub.Kind]session.Target{
+	pubsub.KindBroadcast:    session.ToAll,
+	pubsub.KindUser:         session.ToUser,
+	pubsub.KindNotification: session.ToUserNotification,
+	pubsub.KindRoom:         session.ToRoom,
+}
+
+// busSubscriber is the bus as rooms see it.
+type busSubscriber struct{ bus *pubsub.Bus }
+
+func (b busSubscriber) Subscribe(key room.Key, confirmed func()) {
+	b.bus.Subscribe(busKind(key), key.Name, confirmed)
+}
+
+func (b busSubscriber) Unsubscribe(key room.Key) { b.bus.Unsubscribe(busKind(key), key.Name) }
+
+// busKind is the kind of channel of a key; rooms never ask for that of a
+// watcher's key, which has none.
+func busKind(key room.Key) pubsub.Kind {
+	if key.Kind == room.KindUser {
+		return pubsub.KindUser
+	}
+	return pubsub.KindRoom
+}
+
+// busPublisher is the bus as sessions see it.
+type busPublisher struct{ bus *pubsub.Bus }
+
+func (b busPublisher) PublishRoom(name string, payload []byte, done func(error)) error {
+	return b.bus.Publish(pubsub.KindRoom, name, payload, done)
+}
+
+func (b busPublisher) PublishUser(userID string, payload []byte, done func(error)) error {
+	return b.bus.Publish(pubsub.KindUser, userID, payload, done)
+}
+
+// confirmTimeout is how long a join waits for Redis before it is refused.
+const confirmTimeout = 5 * time.Second
+
+// hubConfig is what package room needs.
+func hubConfig(c Config) room.Config {
+	return room.Config{
+		MaxRooms:       c.Limits.RoomsPerSession,
+		MaxWatched:     c.Limits.WatchedUsers,
+		ConfirmTimeout: confirmTimeout,
+		Grace:          c.Presence.Grace,
+		Status:         session.StatusFrame,
+	}
+}
+
+// sessionConfig is what package session needs.
+func sessionConfig(c Config) session.Config {
+	namespaces := session.Namespaces{}
+	for name, rules := range c.Namespaces {
+		namespaces[name] = session.Namespace{
+			Presence:     rules.Presence,
+			Join:         session.Policy(rules.Join),
+			Publish:      session.Policy(rules.Publish),
+			MessageBytes: rules.MessageBytes,
+		}
+	}
+	return session.Config{
+		Node:            c.Node,
+		Cookie:          c.JWT.Cookie,
+		Subprotocols:    c.Engine.Subprotocols,
+		PingInterval:    c.Engine.PingInterval,
+		ReconnectWindow: c.ReconnectWindow,
+		Limits: session.Limits{
+			MessageBytes:     c.Limits.MessageBytes,
+			WriteBufferBytes: c.Limits.WriteBufferBytes,
+			RoomNameBytes:    c.Limits.RoomNameBytes,
+			JSONDepth:        c.Limits.JSONDepth,
+			ProtocolErrors:   c.Limits.ProtocolErrors,
+			FramesPerSecond:  c.Limits.FramesPerSecond,
+			FramesBurst:      c.Limits.FramesBurst,
+			WatchedUsers:     c.Limits.WatchedUsers,
+		},
+		Namespaces: namespaces,
+	}
+}
+
+// engineConfig is what package engine needs. In development any page may
+// connect, unless origins are configured.
+func engineConfig(c Config) engine.Config {
+	origins := c.Engine.Origins
+	if c.Development && len(origins) == 0 {
+		origins = []string{"*"}
+	}
+	return engine.Config{
+		Addr:             c.Listen,
+		Pollers:          c.Engine.Pollers,
+		MaxConnections:   c.Engine.MaxConnections,
+		HandshakeTimeout: c.Engine.HandshakeTimeout,
+		CloseTimeout:     c.Engine.CloseTimeout,
+		PingInterval:     c.Engine.PingInterval,
+		PongTimeout:      c.Engine.PongTimeout,
+		PongMissed:       session.NoPong(c.ReconnectWindow),
+		Origins:          origins,
+		Compression:      engine.Compression(c.Engine.Compression),
+	}
+}

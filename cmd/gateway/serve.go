@@ -1,0 +1,169 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"sync/atomic"
+	"time"
+
+	"github.com/rs/zerolog"
+
+	"github.com/ginforge/gateway/engine"
+	"github.com/ginforge/gateway/pubsub"
+	"github.com/ginforge/gateway/room"
+	"github.com/ginforge/gateway/session"
+	"github.com/ginforge/gateway/session/auth"
+)
+
+// node is a running gateway: its parts, in the order in which messages travel
+// from Redis to browsers.
+type node struct {
+	cfg     Config
+	log     zerolog.Logger
+	started time.Time
+
+	bus      *pubsub.Bus
+	hub      *room.Hub
+	sessions *session.Manager
+	engine   *engine.Engine
+	admin    *adminServer
+
+	ready atomic.Bool // Redis has been reached once, and the listener is open
+}
+
+// serve runs a node until ctx ends, and then stops it in order. It writes to out
+// where to connect, for the person who started it.
+func serve(ctx context.Context, cfg Config, log zerolog.Logger, out io.Writer) error {
+	n, err := newNode(cfg, log)
+	if err != nil {
+		return err
+	}
+	return n.run(ctx, out)
+}
+
+// newNode puts the parts together; nothing runs yet but the embedded Redis.
+func newNode(cfg Config, log zerolog.Logger) (*node, error) {
+	cfg.Node = nodeName(cfg.Node)
+	n := &node{cfg: cfg, log: log.With().Str("node", cfg.Node).Logger(), started: time.Now()}
+	verifier, err := auth.NewVerifier(authConfig(cfg))
+	if err != nil {
+		return nil, err
+	}
+	n.bus, err = pubsub.Open(busConfig(cfg), n.receive, n.component("pubsub"))
+	if err != nil {
+		return nil, err
+	}
+	if err := n.assemble(verifier); err != nil {
+		return nil, errors.Join(err, n.bus.Close())
+	}
+	return n, nil
+}
+
+func (n *node) assemble(verifier *auth.Verifier) (err error) {
+	if n.hub, err = room.NewHub(hubConfig(n.cfg), busSubscriber{n.bus}); err != nil {
+		return err
+	}
+	n.sessions, err = session.NewManager(sessionConfig(n.cfg), verifier, n.hub, busPublisher{n.bus}, n.component("session"))
+	if err != nil {
+		return err
+	}
+	mux := http.NewServeMux()
+	if n.engine, err = engine.New(engineConfig(n.cfg), mux, n.component("engine")); err != nil {
+		return err
+	}
+	n.sessions.Serve(n.engine)
+	n.publicRoutes(mux)
+	n.admin = newAdminServer(n.cfg.AdminListen, n.metrics())
+	return nil
+}
+
+func (n *node) component(name string) zerolog.Logger {
+	return n.log.With().Str("component", name).Logger()
+}
+
+// receive is what the bus calls for every message; see busTargets.
+func (n *node) receive(kind pubsub.Kind, name, payload string) {
+	n.sessions.Receive(busTargets[kind], name, payload)
+}
+
+// run starts the parts, waits for ctx, and stops them.
+//
+// They start in the order in which they are needed: the hub, which takes what
+// the bus delivers; the bus, so that Redis is there when clients come; the
+// internal listener, so that a node that does not become ready can be looked
+// at; last the engine, which lets clients in. They stop in the opposite order,
+// and each is given what the others have left of shutdown.timeout.
+func (n *node) run(ctx context.Context, out io.Writer) error {
+	background, stopBackground := context.WithCancel(context.WithoutCancel(ctx))
+	defer stopBackground()
+	hubDone := spawn(func() error { return n.hub.Run(background) })
+	busDone := spawn(func() error { return n.bus.Run(background) })
+
+	err := n.start(ctx)
+	if err == nil {
+		n.hint(out)
+		<-ctx.Done()
+		n.log.Info().Dur("timeout", n.cfg.Shutdown.Timeout).Int64("connections", n.engine.Stats().WebSockets).Msg("stopping")
+		err = n.stop(context.WithoutCancel(ctx))
+	}
+	stopBackground()
+	err = errors.Join(err, <-hubDone, <-busDone, n.bus.Close())
+	n.log.Info().Msg("stopped")
+	return err
+}
+
+// start opens the listeners; when one cannot be opened nothing is left open.
+func (n *node) start(ctx context.Context) error {
+	if err := n.admin.start(ctx); err != nil {
+		return err
+	}
+	if err := n.engine.Start(ctx); err != nil {
+		return errors.Join(err, n.admin.stop(ctx))
+	}
+	n.ready.Store(true)
+	n.log.Info().Str("listen", n.engine.Addr().String()).Str("admin_listen", n.admin.addr()).
+		Str("redis", n.bus.Addr()).Int("max_connections", n.engine.MaxConnections()).Msg("serving")
+	return nil
+}
+
+// stop lets no new client in, sends those that are there elsewhere, and cuts
+// those that have not gone in time.
+func (n *node) stop(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, n.cfg.Shutdown.Timeout)
+	defer cancel()
+	n.engine.StopAccepting()
+	if err := n.sessions.Drain(ctx); err != nil {
+		n.log.Warn().Int64("connections", n.engine.Stats().WebSockets).Msg("shutdown.timeout has passed: cutting the rest")
+	}
+	last, cancelLast := context.WithTimeout(context.WithoutCancel(ctx), lastStop)
+	defer cancelLast()
+	return errors.Join(n.engine.Stop(last), n.admin.stop(last))
+}
+
+// lastStop is the time for what must end even when the clients did not go.
+const lastStop = 5 * time.Second
+
+// spawn runs f on its own goroutine and returns where its error will be.
+func spawn(f func() error) <-chan error {
+	done := make(chan error, 1)
+	go func() { done <- f() }()
+	return done
+}
+
+// hint tells a person what to try; nothing in production.
+func (n *node) hint(out io.Writer) {
+	if !n.cfg.Development {
+		return
+	}
+	token, err := n.developmentToken("u1", "Ann")
+	if err != nil {
+		n.log.Warn().Err(err).Msg("no token to show")
+		return
+	}
+	addr := dialable(n.engine.Addr())
+	fmt.Fprintf(out, hintText, addr, addr, token, n.bus.Addr(), hostPortFlags(n.bus.Addr()),
+		n.cfg.Redis.Prefix, n.bus.Addr(), dialable(n.admin.listener.Addr()))
+}

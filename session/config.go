@@ -1,0 +1,69 @@
+package session
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/ginforge/gateway/engine"
+	"github.com/ginforge/gateway/message"
+)
+
+// Config says what sessions may do.
+type Config struct {
+	// Node is this node's name, as welcome tells it.
+	Node string
+	// Cookie names a cookie that may hold the token; empty for none.
+	Cookie string
+	// Subprotocols are the WebSocket subprotocols that are confirmed when a
+	// client offers them.
+	Subprotocols []string
+	// PingInterval and ReconnectWindow are told to clients in welcome;
+	// reconnects are spread over the window.
+	PingInterval    time.Duration
+	ReconnectWindow time.Duration
+	Limits          Limits
+	Namespaces      Namespaces
+}
+
+// Limits bounds what one client may ask for.
+type Limits struct {
+	MessageBytes     int // one frame from the client, and one payload from Redis
+	WriteBufferBytes int // what may wait for a slow reader
+	RoomNameBytes    int // at most 255
+	JSONDepth        int // nesting of a frame, the envelope being one
+	ProtocolErrors   int // malformed frames a minute until the connection is closed
+	FramesPerSecond  int // sustained rate of frames
+	FramesBurst      int // frames at once
+	WatchedUsers     int // users in one watch, unwatch or presence
+}
+
+// Validate reports the first setting that is out of its range.
+func (c Config) Validate() error {
+	l := c.Limits
+	for _, v := range []struct {
+		name           string
+		value, low, up int
+	}{
+		{"message_bytes", l.MessageBytes, 256, 16 << 20},
+		{"write_buffer_bytes", l.WriteBufferBytes, 4 << 10, 1 << 30},
+		{"room_name_bytes", l.RoomNameBytes, 1, 255},
+		{"json_depth", l.JSONDepth, 2, 1000},
+		{"protocol_errors", l.ProtocolErrors, 1, 1 << 20},
+		{"frames_per_second", l.FramesPerSecond, 1, 1 << 20},
+		{"frames_burst", l.FramesBurst, 1, 1 << 20},
+		{"watched_users", l.WatchedUsers, 1, 10_000},
+	} {
+		if v.value < v.low || v.value > v.up {
+			return fmt.Errorf("session: limits.%s is %d: allowed is %d to %d", v.name, v.value, v.low, v.up)
+		}
+	}
+	return c.Namespaces.validate()
+}
+
+func (l Limits) frames() message.Limits {
+	return message.Limits{Bytes: l.MessageBytes, Depth: l.JSONDepth}
+}
+
+func (l Limits) connection() engine.Limits {
+	return engine.Limits{MessageBytes: l.MessageBytes, WriteBufferBytes: l.WriteBufferBytes}
+}

@@ -1,0 +1,71 @@
+package session
+
+import (
+	"net/http"
+	"strconv"
+	"time"
+
+	"github.com/ginforge/gateway/message"
+	"github.com/ginforge/gateway/session/auth"
+)
+
+// WriteJSON answers with {"code":CODE,"message":"..","data":{..}}; data is what
+// fill appends to an open object, or left out.
+func WriteJSON(w http.ResponseWriter, status, code int, text string, fill func([]byte) []byte) {
+	b := append([]byte(`{"code":`), strconv.Itoa(code)...)
+	b = message.AppendString(append(b, `,"message":`...), text)
+	if fill != nil {
+		b = append(fill(append(b, `,"data":{`...)), '}')
+	}
+	b = append(b, '}')
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Cache-Control", "no-store")
+	w.Header().Set("Content-Length", strconv.Itoa(len(b)))
+	w.WriteHeader(status)
+	_, _ = w.Write(b) // the client is gone
+}
+
+func writeError(w http.ResponseWriter, status int, text string) {
+	WriteJSON(w, status, status, text, nil)
+}
+
+// ServeStats answers /ws/stats with the numbers of this node.
+func (m *Manager) ServeStats(started time.Time) http.HandlerFunc {
+	return func(w http.ResponseWriter, _ *http.Request) {
+		s := m.hub.Stats()
+		WriteJSON(w, http.StatusOK, 0, "success", func(b []byte) []byte {
+			b = strconv.AppendInt(append(b, `"total_clients":`...), s.Members, 10)
+			b = strconv.AppendInt(append(b, `,"online_users":`...), s.Users, 10)
+			b = strconv.AppendInt(append(b, `,"total_rooms":`...), s.Rooms, 10)
+			return strconv.AppendInt(append(b, `,"uptime":`...), int64(time.Since(started)/time.Second), 10)
+		})
+	}
+}
+
+// maxListedUsers bounds one page of /ws/online-users.
+const maxListedUsers = 1000
+
+// ServeOnlineUsers answers /ws/online-users, to holders of a token, with the
+// users of this node in the order of their ids; ?after=ID&limit=N pages.
+func (m *Manager) ServeOnlineUsers(w http.ResponseWriter, r *http.Request) {
+	token, _ := auth.FromRequest(r, m.cfg.Cookie)
+	if _, err := m.verifier.Verify(token); err != nil {
+		writeError(w, http.StatusUnauthorized, reasonBadToken.name)
+		return
+	}
+	limit := 100
+	if text := r.URL.Query().Get("limit"); text != "" {
+		n, err := strconv.Atoi(text)
+		if err != nil || n < 1 || n > maxListedUsers {
+			writeError(w, http.StatusBadRequest, "limit must be a number from 1 to "+strconv.Itoa(maxListedUsers))
+			return
+		}
+		limit = n
+	}
+	users := m.hub.OnlineUsers(r.URL.Query().Get("after"), limit)
+	total := m.hub.Stats().Users
+	WriteJSON(w, http.StatusOK, 0, "success", func(b []byte) []byte {
+		b = strconv.AppendInt(append(b, `"total":`...), total, 10)
+		return message.AppendUsers(b, presentUsers(users))
+	})
+}

@@ -1,0 +1,118 @@
+package session
+
+import (
+	"context"
+	"math/rand/v2"
+	"sync/atomic"
+	"time"
+
+	"github.com/rs/zerolog"
+
+	"github.com/ginforge/gateway/engine"
+	"github.com/ginforge/gateway/message"
+	"github.com/ginforge/gateway/room"
+	"github.com/ginforge/gateway/session/auth"
+)
+
+// Publisher takes what goes to other connections, on this node and on others. It
+// never waits: it returns an error when the message was not accepted, and calls
+// done once otherwise.
+type Publisher interface {
+	PublishRoom(room string, payload []byte, done func(error)) error
+	PublishUser(userID string, payload []byte, done func(error)) error
+}
+
+// Verifier checks a token; *auth.Verifier implements it.
+type Verifier interface {
+	Verify(token string) (auth.Identity, error)
+}
+
+// Manager makes sessions out of requests and brings what Redis delivers to them.
+type Manager struct {
+	cfg      Config
+	verifier Verifier
+	hub      *room.Hub
+	bus      Publisher
+	log      zerolog.Logger
+	drops    *dropLog
+	stats    counters
+
+	// Set by Serve, before the engine starts.
+	engine   *engine.Engine
+	endpoint *engine.Endpoint
+
+	draining atomic.Bool
+	ids      atomic.Uint64
+	idSeed   uint64
+}
+
+// NewManager makes a manager; Serve must be called before its first request.
+func NewManager(cfg Config, verifier Verifier, hub *room.Hub, bus Publisher, log zerolog.Logger) (*Manager, error) {
+	if err := cfg.Validate(); err != nil {
+		return nil, err
+	}
+	return &Manager{
+		cfg:      cfg,
+		verifier: verifier,
+		hub:      hub,
+		bus:      bus,
+		log:      log,
+		drops:    newDropLog(log),
+		idSeed:   rand.Uint64(),
+	}, nil
+}
+
+// Serve tells the manager whose connections it gets.
+func (m *Manager) Serve(e *engine.Engine) {
+	m.engine = e
+	m.endpoint = e.NewEndpoint(m.cfg.Limits.connection())
+}
+
+// nextID returns an id that no other connection of this node has, and in all
+// likelihood none of another node.
+func (m *Manager) nextID() uint64 { return m.idSeed + m.ids.Add(1)*0x9e3779b97f4a7c15 }
+
+func (m *Manager) sendWelcome(s *Session) {
+	var scratch [512]byte
+	_ = s.SendText(message.AppendWelcome(scratch[:0], message.Welcome{ // an error means that the client is gone
+		ClientID:        s.clientID(),
+		UserID:          s.member.UserID(),
+		Node:            m.cfg.Node,
+		Time:            time.Now(),
+		PingInterval:    m.cfg.PingInterval,
+		ReconnectWindow: m.cfg.ReconnectWindow,
+	}))
+}
+
+// StatusFrame makes the frame that tells of a user's status; it is what
+// room.Config.Status wants.
+func StatusFrame(userID, userName string, online bool) *engine.Frame {
+	status := message.StatusOffline
+	if online {
+		status = message.StatusOnline
+	}
+	return engine.NewFrame(engine.OpText, message.AppendUserStatus(nil, userID, userName, status, time.Now().Unix()))
+}
+
+// Draining reports whether Drain has been called.
+func (m *Manager) Draining() bool { return m.draining.Load() }
+
+// Drain refuses new sessions and asks all others, with delays spread over the
+// reconnect window, to connect elsewhere. It returns when they are gone, or with
+// the context's error when it ends first.
+func (m *Manager) Drain(ctx context.Context) error {
+	m.draining.Store(true)
+	m.hub.Each(func(member *room.Member) {
+		member.Conn().Close(reasonDraining.close(m.cfg.ReconnectWindow))
+	})
+	t := time.NewTicker(20 * time.Millisecond)
+	defer t.Stop()
+	for m.engine.Stats().WebSockets > 0 {
+		select {
+		case <-t.C:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+	return nil
+}

@@ -1,0 +1,157 @@
+package session
+
+import (
+	"sync/atomic"
+	"time"
+
+	"github.com/rs/zerolog"
+
+	"github.com/ginforge/gateway/message"
+)
+
+// What became of a request to /ws.
+const (
+	handshakeOK = iota
+	handshakeBadToken
+	handshakeExpired
+	handshakeOverCapacity
+	handshakeDraining
+	handshakeBadRequest
+	numHandshakes
+)
+
+var handshakeNames = [numHandshakes]string{"ok", "bad_token", "expired", "over_capacity", "draining", "bad_request"}
+
+func resultOf(r reason) int {
+	switch r.code {
+	case reasonExpired.code:
+		return handshakeExpired
+	case reasonOverCapacity.code:
+		return handshakeOverCapacity
+	case reasonDraining.code:
+		return handshakeDraining
+	default:
+		return handshakeBadToken
+	}
+}
+
+// Why a payload from Redis was dropped.
+const (
+	dropMalformed = iota
+	dropTooLarge
+	dropTooDeep
+	dropNotUTF8
+	numDrops
+)
+
+var dropNames = [numDrops]string{"malformed", "too_large", "too_deep", "not_utf8"}
+
+// Codes of error frames.
+var refusalCodes = [...]int{4003, 4005, 4101}
+
+// frameTypes are the types that are counted by name; all others are "other".
+var frameTypes = []string{
+	message.TypePing, message.TypeJoinRoom, message.TypeLeaveRoom, message.TypeRoomMessage,
+	message.TypeUserMessage, message.TypeChat, message.TypePresence, message.TypeWatch,
+	message.TypeUnwatch, message.TypeAck, message.TypeRefresh, message.TypeNotification,
+	message.TypeSystem, message.TypeDataUpdate, message.TypeBroadcast, otherType,
+}
+
+const otherType = "other"
+
+var frameTypeIndex = func() map[string]int {
+	index := map[string]int{}
+	for i, t := range frameTypes {
+		index[t] = i
+	}
+	return index
+}()
+
+func indexOfType(t string) int {
+	if i, ok := frameTypeIndex[t]; ok {
+		return i
+	}
+	return len(frameTypes) - 1
+}
+
+// Stats is a snapshot of the manager's counters. Every label is present from
+// the start and there are no others.
+type Stats struct {
+	Handshakes map[string]uint64 // requests to /ws, by result
+	Frames     map[string]uint64 // frames from clients, by type
+	Payloads   map[string]uint64 // payloads from Redis that were delivered, by type
+	Drops      map[string]uint64 // payloads from Redis that were not, by cause
+	Refusals   map[int]uint64    // error frames, by code
+}
+
+type counters struct {
+	handshakes [numHandshakes]atomic.Uint64
+	drops      [numDrops]atomic.Uint64
+	frames     [16]atomic.Uint64
+	payloads   [16]atomic.Uint64
+	refusals   [len(refusalCodes)]atomic.Uint64
+}
+
+func (c *counters) handshake(result int) { c.handshakes[result].Add(1) }
+func (c *counters) dropped(why int)      { c.drops[why].Add(1) }
+func (c *counters) frame(typ string)     { c.frames[indexOfType(typ)].Add(1) }
+func (c *counters) received(typ string)  { c.payloads[indexOfType(typ)].Add(1) }
+func (c *counters) refused(code int) {
+	for i, known := range refusalCodes {
+		if code == known {
+			c.refusals[i].Add(1)
+		}
+	}
+}
+
+// Stats may be called from any goroutine.
+func (m *Manager) Stats() Stats {
+	c := &m.stats
+	s := Stats{
+		Handshakes: map[string]uint64{}, Frames: map[string]uint64{}, Payloads: map[string]uint64{},
+		Drops: map[string]uint64{}, Refusals: map[int]uint64{},
+	}
+	for i, name := range handshakeNames {
+		s.Handshakes[name] = c.handshakes[i].Load()
+	}
+	for i, name := range dropNames {
+		s.Drops[name] = c.drops[i].Load()
+	}
+	for i, name := range frameTypes {
+		s.Frames[name] = c.frames[i].Load()
+		s.Payloads[name] = c.payloads[i].Load()
+	}
+	for i, code := range refusalCodes {
+		s.Refusals[code] = c.refusals[i].Load()
+	}
+	return s
+}
+
+// dropEvery is the least time between two lines about dropped payloads.
+const dropEvery = 10 * time.Second
+
+// dropLog writes of dropped payloads once in a while.
+type dropLog struct {
+	log     zerolog.Logger
+	last    time.Time // owned by the reader of the bus, as the next field
+	skipped int
+}
+
+func newDropLog(log zerolog.Logger) *dropLog { return &dropLog{log: log} }
+
+func (d *dropLog) warn(to Target, name string, err error) {
+	if now := time.Now(); now.Sub(d.last) < dropEvery {
+		d.skipped++
+		return
+	} else {
+		d.last = now
+	}
+	d.log.Warn().Err(err).Str("to", to.String()).Str("name", name).Int("skipped", d.skipped).
+		Msg("payload from Redis dropped")
+	d.skipped = 0
+}
+
+// String names the kind of channel.
+func (t Target) String() string {
+	return [...]string{"broadcast", "user", "notification", "room"}[t]
+}
