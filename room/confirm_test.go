@@ -162,7 +162,7 @@ func TestHub_RejoinWaitsForItself(t *testing.T) {
 	w.Join(&b.Member, Room("r"), false, other.done)
 	w.Join(&a.Member, Room("r"), false, first.done)
 	w.tick(timeout - 1)
-	w.leave(a, Room("r"))
+	w.exit(a, Room("r"))
 	w.Join(&a.Member, Room("r"), false, second.done)
 	w.tick(1)
 	first.want(t, "first Join", ErrGone)

@@ -38,7 +38,7 @@ func TestHub_LeaveOfOneDeviceKeepsTheOther(t *testing.T) {
 	phone, laptop := w.attach("ann"), w.attach("ann")
 	w.enter(phone, Room("a"))
 	w.enter(laptop, Room("a"))
-	w.leave(phone, Room("a"))
+	w.exit(phone, Room("a"))
 	w.Deliver(Room("a"), text("x"))
 	w.settle()
 	phone.wantWrites(t)
@@ -95,8 +95,8 @@ func TestHub_FirstAndLastMemberReachTheBus(t *testing.T) {
 	w.bus.takeLog()
 	w.enter(a, Room("r"), Watch("bob"))
 	w.enter(b, Room("r"), Watch("bob"))
-	w.leave(a, Room("r"))
-	w.leave(b, Room("r"))
+	w.exit(a, Room("r"))
+	w.exit(b, Room("r"))
 	w.enter(b, Room("r"))
 	w.detach(b)
 	want := []string{"+room:r", "-room:r", "+room:r", "-room:r", "-user:" + b.UserID()}
@@ -141,7 +141,7 @@ func TestHub_LeavingInAnyOrderKeepsTheOthers(t *testing.T) {
 	}
 	for i := range 10 {
 		for j, d := range devices {
-			w.leave(d, Room(fmt.Sprint((i*7+j*3)%10)))
+			w.exit(d, Room(fmt.Sprint((i*7+j*3)%10)))
 		}
 		check(t, w)
 		for r := range 10 {

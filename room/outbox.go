@@ -4,9 +4,20 @@ import (
 	"github.com/ginforge/gateway/engine"
 )
 
-// maxRunBytes bounds what is joined into one frame: enough for one write to be
-// cheap for each message, little enough not to fill a healthy socket.
-const maxRunBytes = 64 << 10
+const (
+	// maxWriteBytes bounds what is put into one write: enough for it to be cheap
+	// for each message, little enough not to fill a healthy socket, and a
+	// connection that does not keep up is found out in time.
+	maxWriteBytes = 64 << 10
+
+	// maxRuns and maxLinks bound what is collected before it is sent, so that a
+	// backlog costs no memory for each of its messages and recipients. What is
+	// beyond the kept sizes is given back.
+	maxRuns    = 1 << 10
+	maxLinks   = 1 << 16
+	keptLinks  = 1 << 14
+	keptFrames = 64
+)
 
 // run is frames that go to the same members, one after the other.
 type run struct {
@@ -29,12 +40,13 @@ func (r *run) same(occupants []occupant, members []*Member) bool {
 // where, so that each connection gets them with one write. Owned by a worker.
 type outbox struct {
 	stats *counters
-	runs  []run
+	runs  []run // the latest deliveries
 
-	// For batches with several runs: the frames of each member as a list in
-	// links, where link 0 is unused so that 0 means none.
-	links  []link
-	dirty  []*Member
+	// Deliveries before those in runs, one list for each member, when a batch has
+	// more than one run. Link 0 is unused, so that 0 means none.
+	links []link
+	dirty []*Member // members with links
+
 	frames []*engine.Frame // scratch
 	bytes  []byte          // scratch
 	tally  tally           // of the batch
@@ -56,11 +68,14 @@ func (o *outbox) add(occupants []occupant, members []*Member, f *engine.Frame) {
 	}
 	if n := len(o.runs); n > 0 {
 		last := &o.runs[n-1]
-		if last.same(occupants, members) && last.bytes+f.Len() <= maxRunBytes {
+		if last.same(occupants, members) && last.bytes+f.Len() <= maxWriteBytes {
 			last.frames = append(last.frames, f)
 			last.bytes += f.Len()
 			return
 		}
+	}
+	if len(o.runs) == maxRuns {
+		o.flush()
 	}
 	if len(o.runs) < cap(o.runs) { // reuse the slices of an earlier batch
 		o.runs = o.runs[:len(o.runs)+1]
@@ -72,22 +87,21 @@ func (o *outbox) add(occupants []occupant, members []*Member, f *engine.Frame) {
 	r.frames = append(r.frames[:0], f)
 }
 
+// addOne collects a frame for one member.
+func (o *outbox) addOne(m *Member, f *engine.Frame) {
+	o.linkRuns() // what came before goes before
+	o.link(m, f)
+}
+
 // flush sends what is collected.
 func (o *outbox) flush() {
-	switch len(o.runs) {
-	case 0:
-		return
-	case 1:
+	if len(o.runs) == 1 && len(o.dirty) == 0 {
 		o.sendRun(&o.runs[0])
-	default:
-		o.sendRuns()
+		o.clearRuns()
+	} else {
+		o.linkRuns()
+		o.sendLinks()
 	}
-	for i := range o.runs {
-		r := &o.runs[i]
-		clear(r.frames)
-		r.occupants, r.members, r.frames = nil, nil, r.frames[:0]
-	}
-	o.runs = o.runs[:0]
 	o.stats.add(o.tally)
 	o.tally = tally{}
 }
@@ -105,8 +119,8 @@ func (o *outbox) sendRun(r *run) {
 	}
 }
 
-// sendRuns puts together what each member gets of several runs.
-func (o *outbox) sendRuns() {
+// linkRuns puts what the runs bring behind what each member gets already.
+func (o *outbox) linkRuns() {
 	for i := range o.runs {
 		r := &o.runs[i]
 		f := engine.Join(r.frames)
@@ -117,19 +131,28 @@ func (o *outbox) sendRuns() {
 			o.link(m, f)
 		}
 	}
-	for i, m := range o.dirty {
-		o.sendLinked(m)
-		o.dirty[i] = nil
-	}
-	o.dirty = o.dirty[:0]
-	clear(o.links)
-	o.links = o.links[:1]
-	if cap(o.links) > 1<<18 {
-		o.links = make([]link, 1)
-	}
+	o.clearRuns()
 }
 
+// clearRuns forgets the runs; their slices are reused and must not keep anything
+// alive.
+func (o *outbox) clearRuns() {
+	for i := range o.runs {
+		r := &o.runs[i]
+		clear(r.frames)
+		r.occupants, r.members, r.frames = nil, nil, r.frames[:0]
+		if cap(r.frames) > keptFrames {
+			r.frames = nil
+		}
+	}
+	o.runs = o.runs[:0]
+}
+
+// link puts f behind what m gets already.
 func (o *outbox) link(m *Member, f *engine.Frame) {
+	if len(o.links) == maxLinks {
+		o.sendLinks()
+	}
 	at := int32(len(o.links))
 	o.links = append(o.links, link{frame: f})
 	if m.out == 0 {
@@ -141,25 +164,43 @@ func (o *outbox) link(m *Member, f *engine.Frame) {
 	m.outLast = at
 }
 
-func (o *outbox) sendLinked(m *Member) {
-	at := m.out
-	m.out = 0
-	if l := &o.links[at]; l.next == 0 {
-		o.tally.count(m.conn.Send(l.frame), l.frame.Messages())
-		return
+// sendLinks sends each member what it gets.
+func (o *outbox) sendLinks() {
+	for _, m := range o.dirty {
+		for at := m.out; at != 0; {
+			at = o.sendLinked(m, at)
+		}
+		m.out = 0
 	}
-	o.frames = o.frames[:0]
-	n := 0
+	clear(o.dirty)
+	o.dirty = o.dirty[:0]
+	if cap(o.links) > keptLinks {
+		o.links = make([]link, 1)
+	}
+	clear(o.links)
+	o.links = o.links[:1]
+}
+
+// sendLinked makes one write of the frames from link at on, and returns the link
+// behind them.
+func (o *outbox) sendLinked(m *Member, at int32) (next int32) {
+	bytes, n := 0, 0
 	for ; at != 0; at = o.links[at].next {
 		f := o.links[at].frame
+		if bytes += f.Len(); bytes > maxWriteBytes && len(o.frames) > 0 {
+			break
+		}
 		o.frames = append(o.frames, f)
 		n += f.Messages()
 	}
 	var err error
-	o.bytes, err = m.conn.SendAll(o.frames, o.bytes)
+	if len(o.frames) == 1 {
+		err = m.conn.Send(o.frames[0])
+	} else {
+		o.bytes, err = m.conn.SendAll(o.frames, o.bytes)
+	}
 	o.tally.count(err, n)
 	clear(o.frames)
-	if cap(o.bytes) > 1<<20 {
-		o.bytes = nil
-	}
+	o.frames = o.frames[:0]
+	return at
 }

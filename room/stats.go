@@ -18,8 +18,8 @@ type Stats struct {
 }
 
 type counters struct {
-	members, users          atomic.Int64
-	delivered, slow, closed atomic.Uint64
+	members, users        atomic.Int64
+	delivered, slow, gone atomic.Uint64
 }
 
 // tally counts what became of messages, without sharing, until it is added.
@@ -38,9 +38,12 @@ func (t *tally) count(err error, n int) {
 }
 
 func (c *counters) add(t tally) {
+	if t == (tally{}) {
+		return
+	}
 	c.delivered.Add(t.delivered)
 	c.slow.Add(t.slow)
-	c.closed.Add(t.gone)
+	c.gone.Add(t.gone)
 }
 
 // Stats may be called from any goroutine.
@@ -51,6 +54,6 @@ func (h *Hub) Stats() Stats {
 		Rooms:     h.registry.rooms.Load(),
 		Delivered: h.stats.delivered.Load(),
 		Slow:      h.stats.slow.Load(),
-		Gone:      h.stats.closed.Load(),
+		Gone:      h.stats.gone.Load(),
 	}
 }

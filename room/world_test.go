@@ -188,6 +188,16 @@ func (w *world) join(d *device, key Key, presence bool) error {
 	return a.err
 }
 
+// exit takes d out of rooms.
+func (w *world) exit(d *device, keys ...Key) {
+	w.t.Helper()
+	for _, key := range keys {
+		if err := w.leave(d, key); err != nil {
+			w.t.Fatalf("Leave(%s) = %v, want nil", nameOf(key), err)
+		}
+	}
+}
+
 func (w *world) leave(d *device, key Key) error {
 	w.t.Helper()
 	var a answer
