@@ -10,8 +10,6 @@ import (
 	"testing"
 
 	"github.com/knadh/koanf/parsers/yaml"
-
-	"github.com/ginforge/gateway/pubsub"
 )
 
 var update = flag.Bool("update", false, "rewrite the golden files in testdata")
@@ -105,14 +103,6 @@ func TestKeys_HaveDistinctVariables(t *testing.T) {
 		if !slices.ContainsFunc(keys, func(k key) bool { return k.name == name }) {
 			t.Errorf("keys lacks %s", name)
 		}
-	}
-}
-
-// TestMapping_KeepsThePackagesDefaults finds a default that was changed in one
-// place only.
-func TestMapping_KeepsThePackagesDefaults(t *testing.T) {
-	if got, want := busConfig(DefaultConfig()), pubsub.DefaultConfig(); got != want {
-		t.Errorf("busConfig(DefaultConfig()) = %+v, want pubsub's defaults %+v", got, want)
 	}
 }
 

@@ -36,8 +36,9 @@ func newRoot(p process) *cobra.Command {
 		Short: "A WebSocket gateway: browsers on one side, Redis channels on the other",
 		Long: `A WebSocket gateway: browsers connect to it, and backends reach them with a
 PUBLISH to Redis. Any number of gateways on one Redis are one system.`,
-		Example: `  gateway token --development --user u1 --name Ann
-  gateway check --config configs/gateway.yaml`,
+		Example: `  gateway serve --development
+  gateway token --development --user u1 --name Ann
+  gateway publish broadcast '{"type":"system","content":{"message":"hello","level":"info"}}'`,
 		SilenceUsage:  true,
 		SilenceErrors: true,
 	}
@@ -46,7 +47,9 @@ PUBLISH to Redis. Any number of gateways on one Redis are one system.`,
 	src := &sources{environ: p.environ}
 	addConfigFlags(root.PersistentFlags(), src)
 	root.AddCommand(
+		newServeCommand(p, src),
 		newTokenCommand(p, src),
+		newPublishCommand(p, src),
 		newCheckCommand(p, src),
 		newVersionCommand(p),
 	)

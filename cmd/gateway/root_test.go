@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"strings"
 	"testing"
 )
@@ -26,7 +27,7 @@ func TestRun_HelpNamesEveryCommand(t *testing.T) {
 	if r.err != nil {
 		t.Fatal(r.err)
 	}
-	for _, name := range []string{"token", "check", "version", "--config", "--set key=value"} {
+	for _, name := range []string{"serve", "token", "publish", "check", "version", "--config", "--set key=value"} {
 		if !strings.Contains(r.out, name) {
 			t.Errorf("the help lacks %q:\n%s", name, r.out)
 		}
@@ -34,7 +35,7 @@ func TestRun_HelpNamesEveryCommand(t *testing.T) {
 }
 
 func TestRun_EveryCommandHasHelpWithExamples(t *testing.T) {
-	for _, name := range []string{"token", "check"} {
+	for _, name := range []string{"serve", "token", "publish", "check"} {
 		r := command(t, nil, "", name, "--help")
 		if r.err != nil || !strings.Contains(r.out, "Examples:\n  gateway "+name) {
 			t.Errorf("%s --help = %v:\n%s", name, r.err, r.out)
@@ -45,13 +46,37 @@ func TestRun_EveryCommandHasHelpWithExamples(t *testing.T) {
 func TestRun_RefusesWhatItDoesNotKnow(t *testing.T) {
 	for _, args := range [][]string{
 		{"server"},
-		{"check", "--prot", "1"},
+		{"serve", "now"},
+		{"serve", "--prot", "1"},
 		{"check", "--set", "log.level"},
+		{"publish", "broadcast"},
 		{"token"},
 	} {
 		if r := command(t, nil, "", args...); r.err == nil {
 			t.Errorf("gateway %s did not fail", strings.Join(args, " "))
 		}
+	}
+}
+
+// TestServe_StartsNothingWithABadConfiguration would hang if it did, or end
+// without an error.
+func TestServe_StartsNothingWithABadConfiguration(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	for name, args := range map[string][]string{
+		"invalid":    {"serve", "--development", "--listen", "nowhere"},
+		"unknown":    {"serve", "--development", "--set", "listn=:1"},
+		"no secret":  {"serve"},
+		"no file":    {"serve", "--development", "--config", "testdata/none.yaml"},
+		"wrong type": {"serve", "--development=maybe"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var out, errOut bytes.Buffer
+			err := run(ctx, args, process{in: strings.NewReader(""), out: &out, errOut: &errOut})
+			if err == nil || out.Len() > 0 {
+				t.Errorf("gateway %s = %v, and prints %q", strings.Join(args, " "), err, out.String())
+			}
+		})
 	}
 }
 

@@ -130,7 +130,7 @@ func (c Config) validateLimits() error {
 	p.count("limits.protocol_errors", l.ProtocolErrors, 1, 10_000, "errors a minute")
 	p.count("limits.frames_per_second", l.FramesPerSecond, 1, 100_000, "frames a second")
 	p.count("limits.frames_burst", l.FramesBurst, 1, 100_000, "frames")
-	p.count("limits.watched_users", l.WatchedUsers, 0, 10_000, "users (0: nobody may watch)")
+	p.count("limits.watched_users", l.WatchedUsers, 1, 10_000, "users")
 	return p.join()
 }
 
