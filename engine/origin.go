@@ -14,7 +14,7 @@ func checkOriginPattern(p string) error {
 		return nil
 	}
 	u, err := url.Parse(p)
-	if err != nil || u.Scheme == "" || u.Host == "" || u.Path != "" ||
+	if err != nil || u.Scheme == "" || u.Host == "" || !strings.EqualFold(p, u.Scheme+"://"+u.Host) ||
 		strings.Contains(strings.TrimPrefix(u.Host, "*."), "*") {
 		return fmt.Errorf("engine: origins has %q: allowed are \"*\", \"https://example.com\" and \"https://*.example.com\"", p)
 	}
