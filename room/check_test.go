@@ -109,8 +109,8 @@ func checkIdle(t testing.TB, s *shard) {
 			len(s.orphans), len(s.outbox.runs), len(s.outbox.dirty), len(s.outbox.links)-1)
 	}
 	for user, d := range s.departures {
-		if _, here := s.lists[User(user)]; here != d.returned {
-			t.Errorf("%s is within its grace: returned is %v, and here %v", user, d.returned, here)
+		if _, here := s.lists[User(user)]; here != d.here {
+			t.Errorf("%s is within its grace, here: %v, want %v", user, d.here, here)
 		}
 	}
 }

@@ -43,7 +43,7 @@ func (s *shard) answerOrphans() {
 // tick looks at everything of this shard that has a time limit.
 func (s *shard) tick() {
 	s.now++
-	s.depart()
+	s.endGraces()
 	if s.waiting == 0 {
 		return
 	}

@@ -118,14 +118,6 @@ func (b *fakeBus) confirm(key Key) {
 	}
 }
 
-// subscription returns how key's confirmation is called, for tests that call it
-// late.
-func (b *fakeBus) subscription(key Key) func() {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.wanted[key]
-}
-
 // takeLog returns the calls since the last takeLog.
 func (b *fakeBus) takeLog() []string {
 	b.mu.Lock()

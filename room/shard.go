@@ -3,8 +3,6 @@ package room
 import (
 	"slices"
 	"sync"
-
-	"github.com/ginforge/gateway/engine"
 )
 
 // shard owns a share of the members and their part of every room. Its worker is
@@ -18,7 +16,7 @@ type shard struct {
 	mu         sync.RWMutex
 	members    []*Member             // every attached member, dense
 	lists      map[Key]*list         // rooms and users with members here
-	departures map[string]*departure // users within their grace
+	departures map[string]*departure // users with a device that has gone, within the grace
 
 	// Owned by the worker.
 	now     uint32   // ticks since the start
@@ -76,6 +74,9 @@ func (s *shard) do(o *op) {
 	case opBroadcast:
 		s.outbox.add(nil, s.members, o.frame)
 		return
+	case opStatus:
+		s.tellStatus(o.status, o.frame)
+		return
 	}
 	s.outbox.flush()
 	switch o.kind {
@@ -91,8 +92,6 @@ func (s *shard) do(o *op) {
 		s.inOrder(o.member, o.key, o.done)
 	case opConfirmed:
 		s.confirmed(o.key)
-	case opStatus:
-		s.tellStatus(o.status, o.frame)
 	case opEach:
 		for _, m := range s.members {
 			o.each(m)
@@ -141,10 +140,11 @@ func (s *shard) detach(m *Member) {
 	m.seats = nil
 	s.mu.Unlock()
 	s.hub.stats.members.Add(-1)
-	if s.lists[User(m.user)] == nil {
+	lastDevice := s.lists[User(m.user)] == nil
+	if lastDevice {
 		s.hub.stats.users.Add(-1)
-		s.wentAway(m, rooms)
 	}
+	s.deviceGone(m, rooms, lastDevice)
 }
 
 func (s *shard) join(m *Member, key Key, presence bool, done func(error)) {
@@ -162,13 +162,13 @@ func (s *shard) join(m *Member, key Key, presence bool, done func(error)) {
 		done(ErrTooManyWatched)
 		return
 	}
-	if presence {
-		s.enteredPresence(m, key)
-	}
 	s.mu.Lock()
 	l, _ := s.seat(m, key)
-	l.presence = presence
+	l.presence = presence && key.Kind == KindRoom
 	s.mu.Unlock()
+	if l.presence {
+		s.enteredPresence(m, key)
+	}
 	s.whenConfirmed(l, m, done)
 }
 
@@ -232,11 +232,4 @@ func (s *shard) orphan(l *list, m *Member, why error) {
 		s.waiting--
 		return true
 	})
-}
-
-// send passes a frame to one member at once.
-func (s *shard) send(m *Member, f *engine.Frame) {
-	var t tally
-	t.count(m.conn.Send(f), 1)
-	s.hub.stats.add(t)
 }

@@ -4,9 +4,11 @@ import "github.com/ginforge/gateway/engine"
 
 // A user is online while one of its devices is attached, and for Config.Grace
 // after the last has gone. Others are told at the edges only: those who watch
-// the user, and those who share a room with presence with it. When an online
-// user enters such a room, the members who had no such relation to it before
-// are told once.
+// the user, and those who share a room with presence with it. A room is shared
+// while a device of the user is in it, and for the same grace after a device in
+// it has gone (a browser that quits ends its connections one by one); leaving
+// the room ends it at once. When an online user enters such a room, the members
+// who had no such relation to it before are told once.
 
 // statusChange says who is told of a user's status: the members of tell, but
 // not those of except. Immutable; shared by the shards.
@@ -15,13 +17,13 @@ type statusChange struct {
 	except []Key
 }
 
-// departure remembers a user whose last device has gone. Owned by the worker;
-// others only look whether there is one.
+// departure remembers for a grace that a device of a user has gone. Owned by the
+// worker; others only look whether there is one.
 type departure struct {
-	name     string
-	at       uint32 // tick at which the grace ends
-	rooms    []Key  // rooms with presence whose members believe it online
-	returned bool   // a device came back within the grace
+	name  string
+	ends  uint32 // tick at which the grace is over
+	rooms []Key  // rooms with presence that devices were in when they went
+	here  bool   // other devices have stayed or come back: nobody is told
 }
 
 // presenceRooms appends the rooms with presence that m is in.
@@ -37,58 +39,75 @@ func (m *Member) presenceRooms(dst []Key) []Key {
 // cameOnline is called when the first device of a user has been attached.
 func (s *shard) cameOnline(m *Member) {
 	if d := s.departures[m.user]; d != nil {
-		d.returned = true // nobody was told that it had gone
+		d.here = true // nobody was told that it had gone
 		return
 	}
 	s.announce(m.user, m.name, true, []Key{Watch(m.user)}, nil)
 }
 
-// wentAway is called when the last device of a user has been detached; rooms
-// are those with presence that it was in.
-func (s *shard) wentAway(m *Member, rooms []Key) {
-	d := &departure{name: m.name, at: s.now + ticks(s.hub.cfg.Grace), rooms: rooms}
-	if before := s.departures[m.user]; before != nil {
-		d.rooms = union(d.rooms, before.rooms)
+// deviceGone is called when m has been detached from rooms with presence; last
+// says that it was the last device of its user.
+func (s *shard) deviceGone(m *Member, rooms []Key, last bool) {
+	switch {
+	case s.hub.cfg.Grace == 0 && last:
+		s.wentOffline(m.user, m.name, rooms)
+		return
+	case s.hub.cfg.Grace == 0, !last && len(rooms) == 0:
+		return
 	}
-	s.mu.Lock()
-	s.departures[m.user] = d
-	s.mu.Unlock()
-	if s.hub.cfg.Grace == 0 {
-		s.depart()
+	d := s.departures[m.user]
+	if d == nil {
+		d = &departure{}
+		s.mu.Lock()
+		s.departures[m.user] = d
+		s.mu.Unlock()
 	}
+	d.name, d.here = m.name, !last
+	d.ends = s.now + ticks(s.hub.cfg.Grace) + 1
+	d.rooms = union(d.rooms, rooms)
 }
 
-// depart tells of the users whose grace has ended.
-func (s *shard) depart() {
+// endGraces tells of the users whose grace is over.
+func (s *shard) endGraces() {
 	for user, d := range s.departures {
-		if d.at > s.now {
+		if d.ends > s.now {
 			continue
 		}
 		s.mu.Lock()
 		delete(s.departures, user)
 		s.mu.Unlock()
-		if !d.returned {
-			s.announce(user, d.name, false, append(d.rooms, Watch(user)), nil)
+		if !d.here {
+			s.wentOffline(user, d.name, d.rooms)
 		}
 	}
 }
 
-// enteredPresence is called before m joins a room with presence.
+func (s *shard) wentOffline(user, name string, rooms []Key) {
+	s.announce(user, name, false, append(rooms, Watch(user)), nil)
+}
+
+// enteredPresence is called when m has taken its seat in a room with presence:
+// who comes to the room later than the announcement finds m there.
 func (s *shard) enteredPresence(m *Member, key Key) {
-	if d := s.departures[m.user]; d != nil && removeKey(&d.rooms, key) {
-		return // back within the grace: its members believe it online
-	}
 	related := []Key{Watch(m.user)}
+	if d := s.departures[m.user]; d != nil {
+		if removeKey(&d.rooms, key) {
+			return // back within the grace: its members believe it online
+		}
+		related = append(related, d.rooms...)
+	}
 	for _, o := range s.lists[User(m.user)].occupants {
-		if o.member.in(key) >= 0 {
+		if o.member != m && o.member.in(key) >= 0 {
 			return // another device was there before
 		}
 		related = o.member.presenceRooms(related)
 	}
+	removeKey(&related, key) // m's own seat
 	s.announce(m.user, m.name, true, []Key{key}, related)
 }
 
-// announce has every shard that holds one of tell send the status frame.
+// announce has every shard that holds one of tell send the status frame. The
+// user's own devices are not told.
 func (s *shard) announce(user, name string, online bool, tell, except []Key) {
 	var mask uint64
 	for _, key := range tell {
@@ -122,7 +141,7 @@ func (s *shard) tellStatus(c *statusChange, frame *engine.Frame) {
 		for _, o := range l.occupants {
 			if o.member.stamp != s.stamp {
 				o.member.stamp = s.stamp
-				s.send(o.member, frame)
+				s.outbox.addOne(o.member, frame)
 			}
 		}
 	}
