@@ -7,7 +7,7 @@ import (
 	"sync"
 	"time"
 
-	"github.com/redis/go-redis/v9"
+	"github.com/redis/go-redis/v9/logging"
 	"github.com/rs/zerolog"
 )
 
@@ -68,7 +68,7 @@ func Open(cfg Config, h Handler, log zerolog.Logger) (*Bus, error) {
 	}
 	// go-redis prints its own account of lost connections to standard error.
 	// Every error that matters comes back to us and is logged once.
-	redis.SetLogger(silent{})
+	logging.Disable()
 
 	t, err := parseURL(cfg.URL)
 	if err != nil {
@@ -211,8 +211,3 @@ func (b *Bus) Close() error {
 	}
 	return nil
 }
-
-// silent is a go-redis logger that says nothing.
-type silent struct{}
-
-func (silent) Printf(context.Context, string, ...any) {}

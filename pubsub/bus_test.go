@@ -269,3 +269,30 @@ func TestOpen_EmbeddedTakesAFreePort(t *testing.T) {
 		t.Errorf("%q names the address, want one line", got)
 	}
 }
+
+func TestPublishOnce(t *testing.T) {
+	server := redistest.Start(t)
+	remote, inProcess := testConfig(server.URL()), testConfig("embedded")
+	b := connected(t, inProcess, nil)
+	inProcess.EmbeddedListen = b.Addr()
+	for name, tt := range map[string]struct {
+		cfg  Config
+		bus  *testBus
+		want int64
+	}{
+		"real":     {remote, connected(t, remote, nil), 1},
+		"embedded": {inProcess, b, 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			got, err := PublishOnce(context.Background(), tt.cfg, "websocket:broadcast", []byte("x"))
+			if err != nil || got != tt.want {
+				t.Errorf("PublishOnce = %d, %v, want %d", got, err, tt.want)
+			}
+			tt.bus.inbox.waitFor(t, 1)
+		})
+	}
+	server.Kill()
+	if _, err := PublishOnce(context.Background(), remote, "x", nil); err == nil || !strings.Contains(err.Error(), server.URL()) {
+		t.Errorf("PublishOnce without Redis = %v, want an error that says where it should be", err)
+	}
+}

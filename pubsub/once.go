@@ -2,31 +2,43 @@ package pubsub
 
 import (
 	"context"
-	"errors"
 	"fmt"
+	"time"
 
-	"github.com/redis/go-redis/v9"
+	"github.com/redis/go-redis/v9/logging"
 )
 
-// PublishOnce publishes payload on a channel, given with its prefix, and returns
-// how many subscribers Redis passed it to. It is for commands: it connects,
-// publishes and leaves, and only uses Config.URL, which must not be embedded.
-// The error says that the URL is wrong or that Redis could not be reached before
-// ctx ended; it never contains a password.
-func PublishOnce(ctx context.Context, cfg Config, channel string, payload []byte) (receivers int64, err error) {
+// onceTimeout bounds PublishOnce when ctx does not.
+const onceTimeout = 10 * time.Second
+
+// PublishOnce connects to the Redis of cfg, publishes payload on channel, which
+// is used as it is, and disconnects. It returns how many subscribers Redis
+// counted, in a cluster those of one node only. It is for command lines: a
+// program that publishes more than once has a Bus, or package notification.
+//
+// An embedded Redis belongs to a running gateway; it is looked for at
+// cfg.EmbeddedListen.
+func PublishOnce(ctx context.Context, cfg Config, channel string, payload []byte) (subscribers int64, err error) {
+	cfg = cfg.withDefaults()
+	if err := cfg.Validate(); err != nil {
+		return 0, err
+	}
 	t, err := parseURL(cfg.URL)
 	if err != nil {
 		return 0, err
 	}
 	if t.embedded {
-		return 0, errors.New("pubsub: an embedded Redis lives in another process: give its address")
+		t.options.Addrs = []string{cfg.EmbeddedListen}
 	}
-	redis.SetLogger(silent{})
+	logging.Disable() // as in Open
+
+	ctx, cancel := context.WithTimeout(ctx, onceTimeout)
+	defer cancel()
 	client := newClient(t)
-	defer client.Close() //nolint:errcheck // nothing is left to be lost
-	receivers, err = client.Publish(ctx, channel, payload).Result()
+	defer client.Close()
+	subscribers, err = client.Publish(ctx, channel, payload).Result()
 	if err != nil {
-		return 0, fmt.Errorf("pubsub: redis at %s: %w", t.display, err)
+		return 0, fmt.Errorf("pubsub: publish at %s: %w", t.display, err)
 	}
-	return receivers, nil
+	return subscribers, nil
 }
