@@ -20,6 +20,9 @@ const (
 	maxQueueBytes   = 1 << 30
 	maxNameBytes    = 255
 
+	// minWriteBufferBytes holds a few frames of the gateway's own.
+	minWriteBufferBytes = 4 << 10
+
 	// maxEngineTimeout is the longest time that the engine's timing wheel
 	// can measure, and it measures in whole seconds.
 	maxEngineTimeout = 10 * time.Minute
@@ -122,7 +125,7 @@ func (c Config) validateLimits() error {
 	var p problems
 	l := c.Limits
 	p.count("limits.message_bytes", l.MessageBytes, minMessageBytes, maxMessageBytes, "bytes")
-	p.count("limits.write_buffer_bytes", l.WriteBufferBytes, 2*l.MessageBytes, maxQueueBytes,
+	p.count("limits.write_buffer_bytes", l.WriteBufferBytes, max(minWriteBufferBytes, 2*l.MessageBytes), maxQueueBytes,
 		"bytes (the least is twice limits.message_bytes)")
 	p.count("limits.rooms_per_session", l.RoomsPerSession, 1, 10_000, "rooms")
 	p.count("limits.room_name_bytes", l.RoomNameBytes, 1, maxNameBytes, "bytes")
