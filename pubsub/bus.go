@@ -20,8 +20,9 @@ var ErrAway = errors.New("pubsub: redis is away")
 // configuration allows wait for Redis.
 var ErrBusy = errors.New("pubsub: publish queue is full")
 
-// ErrClosed is returned by Publish, and to done for messages still queued,
-// once Run has ended or Close was called.
+// ErrClosed is returned by Publish once Run has ended or Close was called, and
+// to done for messages still queued then. Those that were on their way may have
+// been delivered.
 var ErrClosed = errors.New("pubsub: bus is closed")
 
 // Handler takes one message that Redis delivered: its kind, its name (a user
