@@ -1,9 +1,8 @@
 package engine
 
 import (
-	"context"
 	"errors"
-	"net"
+	"net/netip"
 	"time"
 
 	"github.com/lesismal/nbio"
@@ -11,39 +10,29 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// The acceptor is ours and not nbhttp's, for three reasons: nbhttp sets a read
+// The acceptor is ours and not nbhttp's, for four reasons: nbhttp sets a read
 // deadline after it has given the connection to a poller, which may by then
-// have upgraded it; it keeps every connection in a map behind one lock; and a
-// limit should be checked before anything is allocated.
+// have upgraded it; it keeps every connection in a map behind one lock; a limit
+// should be checked before anything is allocated; and a connection that went
+// through package net costs more system calls and memory (see listener.go).
 
 const (
 	minAcceptBackoff = 5 * time.Millisecond
 	maxAcceptBackoff = time.Second
 )
 
-// listen opens the engine's listener. TCP keep-alive is off: the WebSocket
-// heartbeat does its work.
-func (e *Engine) listen(ctx context.Context) error {
-	lc := net.ListenConfig{KeepAlive: -1}
-	ln, err := lc.Listen(ctx, "tcp", e.cfg.Addr)
-	if err != nil {
-		return err
-	}
-	e.listener = ln
-	return nil
-}
-
 // acceptLoop accepts until the listener is closed. It outlives a shortage of
 // files by waiting.
 func (e *Engine) acceptLoop() {
+	defer e.listener.free()
 	backoff := minAcceptBackoff
 	for {
-		conn, err := e.listener.Accept()
+		fd, from, err := e.listener.accept()
 		switch {
 		case err == nil:
 			backoff = minAcceptBackoff
-			e.admit(conn)
-		case errors.Is(err, net.ErrClosed):
+			e.admit(fd, from)
+		case errors.Is(err, errListenerClosed):
 			return
 		default:
 			e.stats.acceptErrors.Add(1)
@@ -61,22 +50,18 @@ func (e *Engine) acceptLoop() {
 // admit gives an accepted connection to a poller, or drops it when the engine
 // is far beyond what it may hold: up to acceptSlack more are let in, so that
 // they can be refused in words by whoever upgrades them.
-func (e *Engine) admit(conn net.Conn) {
+func (e *Engine) admit(fd int, from netip.AddrPort) {
 	if e.stats.open.Load() >= int64(e.maxConns+acceptSlack) {
 		e.stats.acceptErrors.Add(1)
-		_ = conn.Close()
+		_ = unix.Close(fd) // it was never anybody's
 		return
 	}
-	nb, err := nbio.NBConn(conn)
-	if err != nil {
-		e.stats.acceptErrors.Add(1)
-		_ = conn.Close()
-		e.limitedLog.warn(err, "handing a connection to the event loop failed")
-		return
-	}
-	nb.SetSession(nbhttp.NewParser(nb, e.http, nbhttp.NewServerProcessor(), false, runInline))
+	nb := newNBConn(fd)
+	conn := &httpConn{Conn: nb, from: from}
+	nb.SetSession(nbhttp.NewParser(conn, e.http, nbhttp.NewServerProcessor(), false, runInline))
 	nb.OnData(e.onData)
 	if _, err := e.http.AddConn(nb); err != nil {
+		e.stats.acceptErrors.Add(1)
 		e.limitedLog.warn(err, "adding a connection to the event loop failed")
 		return
 	}

@@ -2,7 +2,6 @@ package engine
 
 import (
 	"errors"
-	"net"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -82,9 +81,6 @@ func (c *Conn) has(bit uint32) bool { return c.flags.Load()&bit != 0 }
 
 // set sets a bit and reports whether this call was the one that did.
 func (c *Conn) set(bit uint32) bool { return c.flags.Or(bit)&bit == 0 }
-
-// RemoteAddr is the peer's address.
-func (c *Conn) RemoteAddr() net.Addr { return c.nb.RemoteAddr() }
 
 // Compressed reports whether permessage-deflate was negotiated.
 func (c *Conn) Compressed() bool { return c.has(flagDeflate) }

@@ -40,7 +40,7 @@ type Engine struct {
 
 	stats counters
 
-	listener net.Listener // set by Start
+	listener *listener // set by Start
 	done     chan struct{}
 	stopOnce sync.Once // guards closing listener and done
 	running  sync.WaitGroup
@@ -57,6 +57,9 @@ type Endpoint struct {
 // handler must not block. It calls Upgrade to turn a request into a connection.
 func New(cfg Config, handler http.Handler, log zerolog.Logger) (*Engine, error) {
 	if err := cfg.Validate(); err != nil {
+		return nil, err
+	}
+	if err := checkNBConn(); err != nil {
 		return nil, err
 	}
 	if cfg.Pollers == 0 {
@@ -108,11 +111,12 @@ func (e *Engine) hook() {
 
 // Start listens and returns; it fails when the address cannot be bound.
 func (e *Engine) Start(ctx context.Context) error {
-	if err := e.listen(ctx); err != nil {
+	var err error
+	if e.listener, err = openListener(ctx, e.cfg.Addr); err != nil {
 		return fmt.Errorf("engine: listen on %q: %w", e.cfg.Addr, err)
 	}
 	if err := e.http.Start(); err != nil {
-		_ = e.listener.Close()
+		e.listener.free()
 		return fmt.Errorf("engine: start event loop: %w", err)
 	}
 	tickCtx, cancel := context.WithCancel(context.WithoutCancel(ctx))
@@ -123,7 +127,7 @@ func (e *Engine) Start(ctx context.Context) error {
 }
 
 // Addr is the address the engine listens on; valid after Start.
-func (e *Engine) Addr() net.Addr { return e.listener.Addr() }
+func (e *Engine) Addr() net.Addr { return e.listener.addr }
 
 // MaxConnections is the number of connections from which OverCapacity is true.
 func (e *Engine) MaxConnections() int { return e.maxConns }
@@ -140,7 +144,7 @@ func (e *Engine) NewEndpoint(limits Limits) *Endpoint {
 func (e *Engine) StopAccepting() {
 	e.stopOnce.Do(func() {
 		close(e.done)
-		_ = e.listener.Close()
+		e.listener.close()
 	})
 }
 

@@ -128,15 +128,15 @@ func hijack(w http.ResponseWriter) (*nbio.Conn, *nbhttp.Parser, error) {
 	if err != nil {
 		return nil, nil, fmt.Errorf("engine: hijack: %w", err)
 	}
-	nb, ok := conn.(*nbio.Conn)
+	hc, ok := conn.(*httpConn)
 	if !ok {
 		return nil, nil, fmt.Errorf("engine: %T is not a connection of this engine", conn)
 	}
-	parser, ok := nb.Session().(*nbhttp.Parser)
+	parser, ok := hc.Session().(*nbhttp.Parser)
 	if !ok {
 		return nil, nil, fmt.Errorf("engine: connection has been upgraded before")
 	}
-	return nb, parser, nil
+	return hc.Conn, parser, nil
 }
 
 // acceptGUID is the constant of RFC 6455 §1.3.
