@@ -101,6 +101,7 @@ func (n *node) run(ctx context.Context, out io.Writer) error {
 	defer stopBackground()
 	hubDone := spawn(func() error { return n.hub.Run(background) })
 	busDone := spawn(func() error { return n.bus.Run(background) })
+	settled := spawn(func() error { return n.settle(background) })
 
 	err := n.start(ctx)
 	if err == nil {
@@ -110,7 +111,7 @@ func (n *node) run(ctx context.Context, out io.Writer) error {
 		err = n.stop(context.WithoutCancel(ctx))
 	}
 	stopBackground()
-	err = errors.Join(err, <-hubDone, <-busDone, n.bus.Close())
+	err = errors.Join(err, <-hubDone, <-busDone, <-settled, n.bus.Close())
 	n.log.Info().Msg("stopped")
 	return err
 }
@@ -138,9 +139,23 @@ func (n *node) stop(ctx context.Context) error {
 	if err := n.sessions.Drain(ctx); err != nil {
 		n.log.Warn().Int64("connections", n.engine.Stats().WebSockets).Msg("shutdown.timeout has passed: cutting the rest")
 	}
+	n.flush(ctx)
 	last, cancelLast := context.WithTimeout(context.WithoutCancel(ctx), lastStop)
 	defer cancelLast()
 	return errors.Join(n.engine.Stop(last), n.admin.stop(last))
+}
+
+// flush waits until Redis has what clients have published.
+func (n *node) flush(ctx context.Context) {
+	t := time.NewTicker(10 * time.Millisecond)
+	defer t.Stop()
+	for n.bus.Stats().QueuedMessages > 0 {
+		select {
+		case <-t.C:
+		case <-ctx.Done():
+			return
+		}
+	}
 }
 
 // lastStop is the time for what must end even when the clients did not go.
