@@ -97,7 +97,7 @@ func TestHandshake_FramesInThePacketOfTheRequest(t *testing.T) {
 			p.readUpgrade()
 			p.want(0x81, []byte("one"))
 			p.want(0x82, []byte("two parts"))
-			p.wantClose(CloseNormal)
+			p.wantClosed(CloseNormal)
 		}
 		if t.Failed() {
 			t.Fatalf("with %s headers", name)
@@ -111,8 +111,7 @@ func TestHandshake_ByteByByte(t *testing.T) {
 	p.sendChopped(append([]byte(handshake("/echo")), masked(0x81, []byte("hello"))...), 1)
 	p.readUpgrade()
 	p.want(0x81, []byte("hello"))
-	p.send(masked(0x88, nil))
-	p.wantClose()
+	p.close(nil)
 }
 
 func TestHandshake_AfterAPlainRequestOnTheSameConnection(t *testing.T) {
