@@ -28,6 +28,10 @@ type Config struct {
 	PongTimeout  time.Duration
 	// PongMissed is the close code and reason for a peer that went silent.
 	PongMissed CloseReason
+	// CloseText makes the text of the close frames that end connections for
+	// their peer's mistakes, from what the mistake was: at most 123 bytes. Nil
+	// sends that as it is. Called by pollers; must not block.
+	CloseText func(why string) string
 	// Origins lists the values of the Origin header that may connect: "*", a
 	// full origin, or a pattern with one leading "*." in its host. Empty means
 	// the origin must be the host the request was sent to. Requests without an

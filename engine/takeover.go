@@ -48,7 +48,7 @@ func (c *Conn) feed(data []byte) {
 func (c *Conn) recoverHandler() {
 	if r := recover(); r != nil {
 		c.ep.engine.logPanic(r)
-		c.finish(CloseReason{Code: CloseInternal})
+		c.finish(c.ep.engine.closing(CloseInternal, "internal error"))
 	}
 }
 
@@ -59,7 +59,15 @@ func (c *Conn) endReading(err error) {
 		return // the peer's close frame, which has been answered
 	}
 	c.ep.engine.stats.protocolFails.Add(1)
-	c.finish(CloseReason{Code: ce.code, Text: ce.text})
+	c.finish(c.ep.engine.closing(ce.code, ce.text))
+}
+
+// closing is the close frame for why, in the application's words.
+func (e *Engine) closing(code CloseCode, why string) CloseReason {
+	if e.cfg.CloseText != nil {
+		why = e.cfg.CloseText(why)
+	}
+	return CloseReason{Code: code, Text: why}
 }
 
 // connSink is a Conn as the frame reader sees it.

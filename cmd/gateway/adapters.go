@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/ginforge/gateway/engine"
+	"github.com/ginforge/gateway/message"
 	"github.com/ginforge/gateway/pubsub"
 	"github.com/ginforge/gateway/room"
 	"github.com/ginforge/gateway/session"
@@ -107,7 +108,13 @@ func engineConfig(c Config) engine.Config {
 		PingInterval:     c.Engine.PingInterval,
 		PongTimeout:      c.Engine.PongTimeout,
 		PongMissed:       session.NoPong(c.ReconnectWindow),
+		CloseText:        closeText,
 		Origins:          origins,
 		Compression:      engine.Compression(c.Engine.Compression),
 	}
+}
+
+// closeText is a close reason as clients expect it, with codes of RFC 6455 too.
+func closeText(why string) string {
+	return string(append(message.AppendString([]byte(`{"reason":`), why), '}'))
 }
