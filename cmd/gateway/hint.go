@@ -13,10 +13,10 @@ const hintText = `
 
   In a browser   http://%s/
   A client       ws://%s/ws?token=%s
-                 (user u1, good for an hour; more: gateway token --development --user u2 --name Bob)
+                 (user u1, good for an hour; more: bin/gateway token --development --user u2 --name Bob)
   A backend      Redis is at %s; say something to everyone:
                  redis-cli%s PUBLISH %sbroadcast '{"type":"system","content":{"message":"hello","level":"info"}}'
-                 gateway publish --development --redis-url redis://%s broadcast '{"type":"system","content":{"message":"hello","level":"info"}}'
+                 bin/gateway publish --redis-url redis://%s broadcast '{"type":"system","content":{"message":"hello","level":"info"}}'
   Metrics        http://%s/metrics
 
 `
