@@ -3,6 +3,7 @@ package engine
 import (
 	"fmt"
 	"runtime/debug"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -37,14 +38,22 @@ func (e *Engine) logPanic(r any) {
 }
 
 // nbioLog passes what nbio says on at debug level, errors as warnings; by
-// itself nbio prints to standard output.
-type nbioLog struct{ log zerolog.Logger }
+// itself nbio prints to standard output. nbio has one logger for the whole
+// process: the engine that was made last gets the lines of all.
+type nbioLog struct{ target atomic.Pointer[zerolog.Logger] }
+
+var nbioLogger nbioLog
+
+// takeNbioLog is called once, since engines that run already read nbio's logger.
+var takeNbioLog = sync.OnceFunc(func() { logging.SetLogger(&nbioLogger) })
 
 func silenceNbio(log zerolog.Logger) {
-	logging.SetLogger(nbioLog{log.With().Str("library", "nbio").Logger()})
+	log = log.With().Str("library", "nbio").Logger()
+	nbioLogger.target.Store(&log)
+	takeNbioLog()
 }
 
-func (l nbioLog) Debug(string, ...any)          {}
-func (l nbioLog) Info(format string, v ...any)  { l.log.Debug().Msgf(format, v...) }
-func (l nbioLog) Warn(format string, v ...any)  { l.log.Warn().Msgf(format, v...) }
-func (l nbioLog) Error(format string, v ...any) { l.log.Warn().Msgf(format, v...) }
+func (l *nbioLog) Debug(string, ...any)          {}
+func (l *nbioLog) Info(format string, v ...any)  { l.target.Load().Debug().Msgf(format, v...) }
+func (l *nbioLog) Warn(format string, v ...any)  { l.target.Load().Warn().Msgf(format, v...) }
+func (l *nbioLog) Error(format string, v ...any) { l.target.Load().Warn().Msgf(format, v...) }
