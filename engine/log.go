@@ -40,7 +40,9 @@ func (e *Engine) logPanic(r any) {
 // nbioLog passes what nbio says on at debug level, errors as warnings; by
 // itself nbio prints to standard output. nbio has one logger for the whole
 // process: the engine that was made last gets the lines of all.
-type nbioLog struct{ target atomic.Pointer[zerolog.Logger] }
+type nbioLog struct {
+	target atomic.Pointer[zerolog.Logger]
+}
 
 var nbioLogger nbioLog
 
