@@ -1,17 +1,15 @@
 package session
 
 import (
-	"errors"
 	"sync"
 
 	"github.com/ginforge/gateway/engine"
 	"github.com/ginforge/gateway/message"
-	"github.com/ginforge/gateway/room"
 )
 
 // action carries out one type of frame. It answers the frame itself, now or
-// later, unless it returns a *refusal or an error of package message. The
-// envelope is only valid during the call. Called by the poller.
+// later, unless it returns an error that refusalOf knows. The envelope is only
+// valid during the call. Called by the poller.
 type action func(s *Session, env *message.Envelope) error
 
 // actions are the frames that a client may send.
@@ -39,24 +37,21 @@ func (s *Session) OnMessage(op engine.Opcode, payload []byte) {
 	}
 	env := envelopes.Get().(*message.Envelope)
 	defer envelopes.Put(env)
-	err := s.manager.cfg.Limits.frames().Decode(payload, env)
-	s.manager.stats.frame(env.Type)
-	if !s.allow() {
-		s.tooFast(env.ID)
-		return
+	m := s.manager
+	err := m.cfg.Limits.frames().Decode(payload, env)
+	m.stats.frame(env.Type)
+	if !s.frames.take(m.frameRate, m.now()) {
+		err = errTooFast
 	}
 	if err == nil {
 		err = s.act(env)
 	}
 	if err != nil {
-		s.refuse(env.ID, err)
+		s.refuse(env.ID, refusalOf(err))
 	}
 }
 
 func (s *Session) act(env *message.Envelope) error {
-	if env.Type == "" {
-		return errNoType
-	}
 	do, known := actions[env.Type]
 	if !known {
 		return errUnknownType
@@ -64,35 +59,24 @@ func (s *Session) act(env *message.Envelope) error {
 	return do(s, env)
 }
 
-func (s *Session) unsupported(*message.Envelope) error { return errUnsupported }
-
-// tooFast refuses a frame over the rate; a client that does not slow down is
-// closed.
-func (s *Session) tooFast(id string) {
-	if !s.limiters.errors.Allow() {
-		s.close(reasonRate)
+// refuse answers a frame that was not carried out, or closes the connection of
+// a client that sends nothing but such frames. Called by the poller.
+func (s *Session) refuse(id string, r *refusal) {
+	if r.abuse != nil && !s.abuse.take(s.manager.abuseRate, s.manager.now()) {
+		s.close(*r.abuse)
 		return
 	}
-	s.sendError(id, errSlowDown)
+	s.fail(id, r)
 }
 
-// refuse answers a frame that was not carried out. Called by the poller.
-func (s *Session) refuse(id string, err error) {
-	var r *refusal
-	if !errors.As(err, &r) {
-		r = malformed(err.Error()) // of package message, whose sentences are made for clients
-	}
-	if r.malformed && !s.limiters.errors.Allow() {
-		s.close(reasonAbuse)
-		return
-	}
-	s.sendError(id, r)
-}
+// The functions below answer frames and may be called from any goroutine. They
+// return nothing: when a frame cannot be sent the client is gone, or so slow
+// that OnSlow has closed its connection.
 
-func (s *Session) sendError(id string, r *refusal) {
+// fail tells the client why a frame was not carried out.
+func (s *Session) fail(id string, r *refusal) {
 	s.manager.stats.refused(r.code)
-	var scratch [256]byte
-	_ = s.SendText(message.AppendError(scratch[:0], id, r.code, r.message)) // the client is gone or too slow
+	s.reply(func(dst []byte) []byte { return message.AppendError(dst, id, r.code, r.message) })
 }
 
 // ack confirms a frame that carries an id; others are only answered on failure.
@@ -100,30 +84,32 @@ func (s *Session) ack(id string, content message.Raw) {
 	if id == "" {
 		return
 	}
-	var scratch [256]byte
-	_ = s.SendText(message.AppendAck(scratch[:0], id, content)) // the client is gone or too slow
+	s.reply(func(dst []byte) []byte { return message.AppendAck(dst, id, content) })
 }
 
-// refusalOf turns the errors of package room into what the client is told.
-func refusalOf(err error) *refusal {
-	switch {
-	case errors.Is(err, room.ErrNotMember):
-		return errNotMember
-	case errors.Is(err, room.ErrTooManyRooms):
-		return errTooManyRooms
-	case errors.Is(err, room.ErrTooManyWatched):
-		return errTooManyUsers
-	default:
-		return errUnconfirmed
+// reply sends what frame appends to a buffer that is used again.
+func (s *Session) reply(frame func(dst []byte) []byte) {
+	buf := replies.Get().(*[]byte)
+	defer replies.Put(buf)
+	*buf = frame((*buf)[:0])
+	_ = s.conn.SendText(*buf)
+	if cap(*buf) > maxReplyBuffer {
+		*buf = nil
 	}
 }
 
-// isGone reports whether there is nobody left to answer.
-func isGone(err error) bool { return errors.Is(err, room.ErrGone) }
+// maxReplyBuffer is the size in bytes beyond which a buffer is not kept.
+const maxReplyBuffer = 64 << 10
+
+var replies = sync.Pool{New: func() any { return new([]byte) }}
 
 func (s *Session) ping(env *message.Envelope) error {
-	var scratch [128]byte
-	_ = s.SendText(message.AppendPong(scratch[:0], env.ID)) // the client is gone or too slow
-	s.ack(env.ID, nil)
+	id := env.ID
+	s.reply(func(dst []byte) []byte { return message.AppendPong(dst, id) })
+	s.ack(id, nil)
 	return nil
 }
+
+// unsupported refuses the types of the protocol that this gateway does not know
+// yet.
+func (s *Session) unsupported(*message.Envelope) error { return errUnsupported }

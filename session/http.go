@@ -29,6 +29,17 @@ func writeError(w http.ResponseWriter, status int, text string) {
 	WriteJSON(w, status, status, text, nil)
 }
 
+// writeReason refuses a plain request for what would close a connection.
+func writeReason(w http.ResponseWriter, why reason) {
+	switch why {
+	case reasonBadToken, reasonExpired:
+		w.Header().Set("WWW-Authenticate", "Bearer")
+		writeError(w, http.StatusUnauthorized, why.name)
+	default:
+		writeError(w, http.StatusServiceUnavailable, why.name)
+	}
+}
+
 // ServeStats answers /ws/stats with the numbers of this node.
 func (m *Manager) ServeStats(started time.Time) http.HandlerFunc {
 	return func(w http.ResponseWriter, _ *http.Request) {
@@ -42,30 +53,40 @@ func (m *Manager) ServeStats(started time.Time) http.HandlerFunc {
 	}
 }
 
-// maxListedUsers bounds one page of /ws/online-users.
-const maxListedUsers = 1000
+// Users on one page of /ws/online-users: unless the request says how many, and at
+// most.
+const (
+	listedUsers    = 100
+	maxListedUsers = 1000
+)
 
 // ServeOnlineUsers answers /ws/online-users, to holders of a token, with the
 // users of this node in the order of their ids; ?after=ID&limit=N pages.
 func (m *Manager) ServeOnlineUsers(w http.ResponseWriter, r *http.Request) {
 	token, _ := auth.FromRequest(r, m.cfg.Cookie)
 	if _, err := m.verifier.Verify(token); err != nil {
-		writeError(w, http.StatusUnauthorized, reasonBadToken.name)
+		writeReason(w, tokenReason(err))
 		return
 	}
-	limit := 100
-	if text := r.URL.Query().Get("limit"); text != "" {
-		n, err := strconv.Atoi(text)
-		if err != nil || n < 1 || n > maxListedUsers {
-			writeError(w, http.StatusBadRequest, "limit must be a number from 1 to "+strconv.Itoa(maxListedUsers))
-			return
-		}
-		limit = n
+	query := r.URL.Query()
+	limit, ok := pageSize(query.Get("limit"))
+	if !ok {
+		writeError(w, http.StatusBadRequest, "limit must be a number from 1 to "+strconv.Itoa(maxListedUsers))
+		return
 	}
-	users := m.hub.OnlineUsers(r.URL.Query().Get("after"), limit)
+	users := m.hub.OnlineUsers(query.Get("after"), limit)
 	total := m.hub.Stats().Users
 	WriteJSON(w, http.StatusOK, 0, "success", func(b []byte) []byte {
 		b = strconv.AppendInt(append(b, `"total":`...), total, 10)
 		return message.AppendUsers(b, presentUsers(users))
 	})
+}
+
+// pageSize reads ?limit=.
+func pageSize(text string) (n int, ok bool) {
+	if text == "" {
+		return listedUsers, true
+	}
+	n, err := strconv.Atoi(text)
+	return n, err == nil && n >= 1 && n <= maxListedUsers
 }

@@ -2,6 +2,7 @@ package session
 
 import (
 	"context"
+	"fmt"
 	"math/rand/v2"
 	"sync/atomic"
 	"time"
@@ -29,21 +30,26 @@ type Verifier interface {
 
 // Manager makes sessions out of requests and brings what Redis delivers to them.
 type Manager struct {
-	cfg      Config
-	verifier Verifier
-	hub      *room.Hub
-	bus      Publisher
-	log      zerolog.Logger
-	drops    *dropLog
-	stats    counters
+	// Set by NewManager, then unchanged.
+	cfg                  Config
+	frameRate, abuseRate rate
+	verifier             Verifier
+	hub                  *room.Hub
+	bus                  Publisher
+	log                  zerolog.Logger
+	made                 time.Time
+	idSeed               uint64
 
 	// Set by Serve, before the engine starts.
 	engine   *engine.Engine
 	endpoint *engine.Endpoint
 
+	in inbound // owned by the reader of the bus
+
+	// Safe from any goroutine.
+	stats    counters
 	draining atomic.Bool
 	ids      atomic.Uint64
-	idSeed   uint64
 }
 
 // NewManager makes a manager; Serve must be called before its first request.
@@ -52,13 +58,15 @@ func NewManager(cfg Config, verifier Verifier, hub *room.Hub, bus Publisher, log
 		return nil, err
 	}
 	return &Manager{
-		cfg:      cfg,
-		verifier: verifier,
-		hub:      hub,
-		bus:      bus,
-		log:      log,
-		drops:    newDropLog(log),
-		idSeed:   rand.Uint64(),
+		cfg:       cfg,
+		frameRate: cfg.Limits.frameRate(),
+		abuseRate: cfg.Limits.abuseRate(),
+		verifier:  verifier,
+		hub:       hub,
+		bus:       bus,
+		log:       log,
+		made:      time.Now(),
+		idSeed:    rand.Uint64(),
 	}, nil
 }
 
@@ -71,18 +79,6 @@ func (m *Manager) Serve(e *engine.Engine) {
 // nextID returns an id that no other connection of this node has, and in all
 // likelihood none of another node.
 func (m *Manager) nextID() uint64 { return m.idSeed + m.ids.Add(1)*0x9e3779b97f4a7c15 }
-
-func (m *Manager) sendWelcome(s *Session) {
-	var scratch [512]byte
-	_ = s.SendText(message.AppendWelcome(scratch[:0], message.Welcome{ // an error means that the client is gone
-		ClientID:        s.clientID(),
-		UserID:          s.member.UserID(),
-		Node:            m.cfg.Node,
-		Time:            time.Now(),
-		PingInterval:    m.cfg.PingInterval,
-		ReconnectWindow: m.cfg.ReconnectWindow,
-	}))
-}
 
 // StatusFrame makes the frame that tells of a user's status; it is what
 // room.Config.Status wants.
@@ -99,7 +95,8 @@ func (m *Manager) Draining() bool { return m.draining.Load() }
 
 // Drain refuses new sessions and asks all others, with delays spread over the
 // reconnect window, to connect elsewhere. It returns when they are gone, or with
-// the context's error when it ends first.
+// the context's error when it ends first. A session that the hub does not know
+// yet is asked by whoever attaches it (see ServeHTTP).
 func (m *Manager) Drain(ctx context.Context) error {
 	m.draining.Store(true)
 	m.hub.Each(func(member *room.Member) {
@@ -111,7 +108,7 @@ func (m *Manager) Drain(ctx context.Context) error {
 		select {
 		case <-t.C:
 		case <-ctx.Done():
-			return ctx.Err()
+			return fmt.Errorf("session: drain: %w", ctx.Err())
 		}
 	}
 	return nil

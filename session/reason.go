@@ -56,37 +56,3 @@ func (r reason) close(window time.Duration) engine.CloseReason {
 // NoPong is the close frame for a peer that went silent; its delay is chosen
 // once, since nobody is expected to read it.
 func NoPong(window time.Duration) engine.CloseReason { return reasonNoPong.close(window) }
-
-// refusal is why one frame was not carried out; the connection goes on. Its code
-// is taken from the same families as close codes.
-type refusal struct {
-	code    int
-	message string
-	// malformed frames count towards closing the connection.
-	malformed bool
-}
-
-func (r *refusal) Error() string { return r.message }
-
-func malformed(message string) *refusal { return &refusal{4005, message, true} }
-func forbidden(message string) *refusal { return &refusal{code: 4003, message: message} }
-
-// Refusals without a detail of their own.
-var (
-	errUnknownType  = malformed("unknown type")
-	errUnsupported  = &refusal{code: 4005, message: "this type is not supported by this gateway"}
-	errNoType       = malformed("type is missing")
-	errRoomName     = malformed("room must be 1 to 255 bytes of text without control characters")
-	errUserID       = malformed("to must be a user id of 1 to 128 bytes")
-	errTwoTargets   = malformed("name either a room or a user, once")
-	errNotMember    = forbidden("not a member of this room")
-	errMayNotJoin   = forbidden("this token may not join this room")
-	errMayNotSend   = forbidden("this token may not send to this room")
-	errNoPresence   = forbidden("presence is off for this room")
-	errTooManyRooms = forbidden("too many rooms on this connection")
-	errTooManyUsers = forbidden("too many users watched by this connection")
-	errTooBig       = forbidden("message is too big for this room")
-	errSlowDown     = &refusal{code: 4101, message: "too many frames: slow down"}
-	errUnconfirmed  = &refusal{code: 4101, message: "the room is not reachable at the moment: try again"}
-	errNotSent      = &refusal{code: 4101, message: "the message could not be sent: try again"}
-)

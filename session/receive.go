@@ -1,6 +1,7 @@
 package session
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"encoding/binary"
 	"encoding/hex"
@@ -23,29 +24,52 @@ const (
 	ToRoom
 )
 
+// String names the kind of channel.
+func (t Target) String() string {
+	return [...]string{"broadcast", "user", "notification", "room"}[t]
+}
+
+// inbound is the memory that Receive uses for one payload after another. Owned
+// by the reader of the bus.
+type inbound struct {
+	env   message.Envelope
+	raw   []byte // what was published
+	out   []byte // what browsers get
+	drops dropLog
+}
+
 // Receive brings a payload that Redis delivered to the connections of this node.
 // What cannot be delivered is counted, logged once in a while, and dropped. It
 // is called by one goroutine, the reader of the bus, and may wait when this node
 // is behind.
 func (m *Manager) Receive(to Target, name, payload string) {
-	env := envelopes.Get().(*message.Envelope)
-	defer envelopes.Put(env)
-	raw := []byte(payload)
-	if err := m.cfg.Limits.frames().DecodePayload(raw, env); err != nil {
-		m.drop(to, name, err)
+	in := &m.in
+	in.raw = append(in.raw[:0], payload...)
+	if err := m.cfg.Limits.frames().DecodePayload(in.raw, &in.env); err != nil {
+		m.stats.dropped(causeOf(err))
+		in.drops.warn(m.log, to, name, err)
 		return
 	}
-	now := time.Now()
+	fill := fillFor(to, name, in, time.Now())
+	in.out = in.env.AppendDelivery(in.out[:0], fill)
+	m.stats.received(cmp.Or(fill.Type, in.env.Type))
+	m.deliver(to, name, engine.NewFrame(engine.OpText, in.out))
+}
+
+// fillFor says what a payload lacks, or what its channel says better.
+func fillFor(to Target, name string, in *inbound, now time.Time) message.Fill {
 	fill := message.Fill{Timestamp: now.Unix()}
 	switch to {
 	case ToUserNotification:
 		fill.Type = message.TypeNotification
-		fill.NotificationID = notificationID(name, env, raw, now)
+		fill.NotificationID = notificationID(name, &in.env, in.raw, now)
 	case ToRoom:
 		fill.Room = name
 	}
-	frame := engine.NewFrame(engine.OpText, env.AppendDelivery(nil, fill))
-	m.stats.received(env.Type)
+	return fill
+}
+
+func (m *Manager) deliver(to Target, name string, frame *engine.Frame) {
 	switch to {
 	case ToAll:
 		m.hub.Broadcast(frame)
@@ -56,18 +80,18 @@ func (m *Manager) Receive(to Target, name, payload string) {
 	}
 }
 
-func (m *Manager) drop(to Target, name string, err error) {
-	why := dropMalformed
+// causeOf says which of the causes made package message refuse a payload.
+func causeOf(err error) int {
 	switch {
 	case errors.Is(err, message.ErrTooLarge):
-		why = dropTooLarge
-	case errors.Is(err, message.ErrNotUTF8):
-		why = dropNotUTF8
+		return dropTooLarge
 	case errors.Is(err, message.ErrTooDeep):
-		why = dropTooDeep
+		return dropTooDeep
+	case errors.Is(err, message.ErrNotUTF8):
+		return dropNotUTF8
+	default:
+		return dropMalformed
 	}
-	m.stats.dropped(why)
-	m.drops.warn(to, name, err)
 }
 
 // notificationPeriod separates equal payloads: within it they are the same
@@ -75,15 +99,18 @@ func (m *Manager) drop(to Target, name string, err error) {
 const notificationPeriod = 10 * time.Second
 
 // notificationID names a notification that has no name of its own. Every node
-// that hears it must come to the same name, so it is the message's id, or a
-// digest of what was published and, for a payload without a time, of when.
+// that hears it should come to the same name, so it is the message's id, or a
+// digest of what was published and, for a payload without a time, of the period
+// in which it was heard. Two nodes that hear such a payload on either side of a
+// period's end name it differently; publishers who mind give it an id or a
+// timestamp.
 func notificationID(userID string, env *message.Envelope, payload []byte, now time.Time) string {
 	if env.ID != "" {
 		return env.ID
 	}
 	h := sha256.New()
 	h.Write([]byte(userID))
-	h.Write([]byte{0})
+	h.Write([]byte{0}) // no user id holds it
 	h.Write(payload)
 	if env.Timestamp == nil {
 		var period [8]byte

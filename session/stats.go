@@ -2,9 +2,6 @@ package session
 
 import (
 	"sync/atomic"
-	"time"
-
-	"github.com/rs/zerolog"
 
 	"github.com/ginforge/gateway/message"
 )
@@ -22,13 +19,14 @@ const (
 
 var handshakeNames = [numHandshakes]string{"ok", "bad_token", "expired", "over_capacity", "draining", "bad_request"}
 
+// resultOf is what a request that is turned away for r counts as.
 func resultOf(r reason) int {
-	switch r.code {
-	case reasonExpired.code:
+	switch r {
+	case reasonExpired:
 		return handshakeExpired
-	case reasonOverCapacity.code:
+	case reasonOverCapacity:
 		return handshakeOverCapacity
-	case reasonDraining.code:
+	case reasonDraining:
 		return handshakeDraining
 	default:
 		return handshakeBadToken
@@ -46,21 +44,17 @@ const (
 
 var dropNames = [numDrops]string{"malformed", "too_large", "too_deep", "not_utf8"}
 
-// Codes of error frames.
-var refusalCodes = [...]int{4003, 4005, 4101}
-
-// frameTypes are the types that are counted by name; all others are "other".
-var frameTypes = []string{
+// frameTypes are the types that are counted by name; the last stands for all
+// others.
+var frameTypes = [...]string{
 	message.TypePing, message.TypeJoinRoom, message.TypeLeaveRoom, message.TypeRoomMessage,
 	message.TypeUserMessage, message.TypeChat, message.TypePresence, message.TypeWatch,
 	message.TypeUnwatch, message.TypeAck, message.TypeRefresh, message.TypeNotification,
-	message.TypeSystem, message.TypeDataUpdate, message.TypeBroadcast, otherType,
+	message.TypeSystem, message.TypeDataUpdate, message.TypeBroadcast, "other",
 }
 
-const otherType = "other"
-
 var frameTypeIndex = func() map[string]int {
-	index := map[string]int{}
+	index := make(map[string]int, len(frameTypes))
 	for i, t := range frameTypes {
 		index[t] = i
 	}
@@ -84,11 +78,12 @@ type Stats struct {
 	Refusals   map[int]uint64    // error frames, by code
 }
 
+// counters are the live counters behind Stats.
 type counters struct {
 	handshakes [numHandshakes]atomic.Uint64
+	frames     [len(frameTypes)]atomic.Uint64
+	payloads   [len(frameTypes)]atomic.Uint64
 	drops      [numDrops]atomic.Uint64
-	frames     [16]atomic.Uint64
-	payloads   [16]atomic.Uint64
 	refusals   [len(refusalCodes)]atomic.Uint64
 }
 
@@ -125,33 +120,4 @@ func (m *Manager) Stats() Stats {
 		s.Refusals[code] = c.refusals[i].Load()
 	}
 	return s
-}
-
-// dropEvery is the least time between two lines about dropped payloads.
-const dropEvery = 10 * time.Second
-
-// dropLog writes of dropped payloads once in a while.
-type dropLog struct {
-	log     zerolog.Logger
-	last    time.Time // owned by the reader of the bus, as the next field
-	skipped int
-}
-
-func newDropLog(log zerolog.Logger) *dropLog { return &dropLog{log: log} }
-
-func (d *dropLog) warn(to Target, name string, err error) {
-	if now := time.Now(); now.Sub(d.last) < dropEvery {
-		d.skipped++
-		return
-	} else {
-		d.last = now
-	}
-	d.log.Warn().Err(err).Str("to", to.String()).Str("name", name).Int("skipped", d.skipped).
-		Msg("payload from Redis dropped")
-	d.skipped = 0
-}
-
-// String names the kind of channel.
-func (t Target) String() string {
-	return [...]string{"broadcast", "user", "notification", "room"}[t]
 }

@@ -16,34 +16,35 @@ func (m *Manager) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if protocol == "" {
 		protocol = engine.SelectProtocol(r, m.cfg.Subprotocols)
 	}
-	if why, bad := m.closedDoor(); bad {
-		m.turnAway(w, r, protocol, why, http.StatusServiceUnavailable)
+	if why, shut := m.shut(); shut {
+		m.turnAway(w, r, protocol, why)
 		return
 	}
 	who, err := m.verifier.Verify(token)
 	if err != nil {
-		why := reasonBadToken
-		if errors.Is(err, auth.ErrExpired) {
-			why = reasonExpired
-		}
 		m.log.Debug().Err(err).Str("remote", r.RemoteAddr).Msg("token refused")
-		m.turnAway(w, r, protocol, why, http.StatusUnauthorized)
+		m.turnAway(w, r, protocol, tokenReason(err))
 		return
 	}
 	s := newSession(m, who)
-	if err := m.engine.Upgrade(w, r, m.endpoint, protocol, &s.Conn, s); err != nil {
-		m.upgradeFailed(w, err)
+	if err := m.engine.Upgrade(w, r, m.endpoint, protocol, &s.socket, s); err != nil {
+		m.badHandshake(w, err)
 		return
 	}
 	m.stats.handshake(handshakeOK)
-	s.attach(who.Expires)
-	m.log.Debug().Str("client", s.clientID()).Str("user", who.UserID).Str("remote", r.RemoteAddr).Msg("connected")
+	m.log.Debug().EmbedObject(s).Str("remote", r.RemoteAddr).Msg("connected")
+	s.attach(who)
+	// Drain may have begun since shut was asked. Either it finds the session in
+	// the hub, or it has set draining before the session got there.
+	if m.Draining() {
+		s.close(reasonDraining)
+	}
 }
 
-// closedDoor says why nobody is let in at the moment.
-func (m *Manager) closedDoor() (reason, bool) {
+// shut says why nobody is let in at the moment.
+func (m *Manager) shut() (why reason, shut bool) {
 	switch {
-	case m.draining.Load():
+	case m.Draining():
 		return reasonDraining, true
 	case m.engine.OverCapacity():
 		return reasonOverCapacity, true
@@ -52,30 +53,43 @@ func (m *Manager) closedDoor() (reason, bool) {
 	}
 }
 
-// turnAway refuses a request, as a WebSocket close for those who understand it.
-func (m *Manager) turnAway(w http.ResponseWriter, r *http.Request, protocol string, why reason, status int) {
-	m.stats.handshake(resultOf(why))
-	if !engine.IsWebSocket(r) {
-		writeError(w, status, why.name)
-		return
+// tokenReason says what the holder of a refused token should do.
+func tokenReason(err error) reason {
+	if errors.Is(err, auth.ErrExpired) {
+		return reasonExpired
 	}
-	err := m.engine.Refuse(w, r, m.endpoint, protocol, why.close(m.cfg.ReconnectWindow))
-	if herr := (*engine.HandshakeError)(nil); errors.As(err, &herr) {
-		writeError(w, herr.Status, herr.Message)
-	}
+	return reasonBadToken
 }
 
-// upgradeFailed answers a request that is no proper handshake.
-func (m *Manager) upgradeFailed(w http.ResponseWriter, err error) {
-	m.stats.handshake(handshakeBadRequest)
-	if herr := (*engine.HandshakeError)(nil); errors.As(err, &herr) {
-		if herr.Status == http.StatusUpgradeRequired {
-			w.Header().Set("Upgrade", "websocket")
-			w.Header().Set("Connection", "Upgrade")
-			w.Header().Set("Sec-WebSocket-Version", "13")
+// turnAway refuses a request, as a WebSocket close for those who understand it.
+func (m *Manager) turnAway(w http.ResponseWriter, r *http.Request, protocol string, why reason) {
+	if engine.IsWebSocket(r) {
+		if err := m.engine.Refuse(w, r, m.endpoint, protocol, why.close(m.cfg.ReconnectWindow)); err != nil {
+			m.badHandshake(w, err)
+			return
 		}
-		writeError(w, herr.Status, herr.Message)
+	} else {
+		writeReason(w, why)
+	}
+	m.stats.handshake(resultOf(why))
+}
+
+// badHandshake answers a request that is no proper handshake.
+func (m *Manager) badHandshake(w http.ResponseWriter, err error) {
+	m.stats.handshake(handshakeBadRequest)
+	var herr *engine.HandshakeError
+	if !errors.As(err, &herr) {
+		m.log.Debug().Err(err).Msg("upgrade failed")
+		writeError(w, http.StatusInternalServerError, "this connection cannot be upgraded")
 		return
 	}
-	m.log.Debug().Err(err).Msg("upgrade failed")
+	switch herr.Status {
+	case http.StatusUpgradeRequired:
+		w.Header().Set("Upgrade", "websocket")
+		w.Header().Set("Connection", "Upgrade")
+		w.Header().Set("Sec-WebSocket-Version", "13")
+	case http.StatusMethodNotAllowed:
+		w.Header().Set("Allow", http.MethodGet)
+	}
+	writeError(w, herr.Status, herr.Message)
 }

@@ -1,0 +1,142 @@
+package session
+
+import (
+	"errors"
+	"slices"
+
+	"github.com/ginforge/gateway/message"
+	"github.com/ginforge/gateway/room"
+	"github.com/ginforge/gateway/session/auth"
+)
+
+// maxPresentUsers bounds the answer to a presence query for a room.
+const maxPresentUsers = 1000
+
+// usersOf returns the users that a frame lists, if any, and the room that its
+// content names. Every id is checked: those of a watch are kept.
+func (s *Session) usersOf(env *message.Envelope) (users []string, inContent string, err error) {
+	users, inContent, err = message.UsersOf(env.Content, s.manager.cfg.Limits.WatchedUsers)
+	if err != nil {
+		return nil, "", err
+	}
+	if slices.ContainsFunc(users, func(u string) bool { return !auth.ValidUserID(u) }) {
+		return nil, "", errUserIDs
+	}
+	return users, inContent, nil
+}
+
+// presence tells who of some users is online, or who is in a room.
+func (s *Session) presence(env *message.Envelope) error {
+	users, inContent, err := s.usersOf(env)
+	switch {
+	case err != nil:
+		return err
+	case len(users) == 0:
+		return s.presenceOfRoom(env, inContent)
+	case inContent != "" || env.Room != "":
+		return errTwoTargets
+	}
+	s.presenceOfUsers(env.ID, users)
+	return nil
+}
+
+func (s *Session) presenceOfUsers(id string, users []string) {
+	online := map[string]bool{}
+	for _, u := range s.manager.hub.Online(users) {
+		online[u] = true
+	}
+	s.reply(func(dst []byte) []byte {
+		return message.AppendUserPresence(dst, id, users, func(u string) bool { return online[u] })
+	})
+	s.ack(id, nil)
+}
+
+// presenceOfRoom answers members only.
+func (s *Session) presenceOfRoom(env *message.Envelope, inContent string) error {
+	name, err := s.roomName(env, inContent)
+	if err != nil {
+		return err
+	}
+	if !s.manager.cfg.Namespaces.of(name).Presence {
+		return errNoPresence
+	}
+	id := env.ID
+	s.manager.hub.InOrder(&s.member, room.Room(name), func(err error) {
+		if err != nil {
+			s.fail(id, refusalOf(err))
+			return
+		}
+		present, connections := s.manager.hub.InRoom(name, maxPresentUsers)
+		s.reply(func(dst []byte) []byte {
+			return message.AppendRoomPresence(dst, id, name, presentUsers(present), connections)
+		})
+		s.ack(id, nil)
+	})
+	return nil
+}
+
+func presentUsers(present []room.Presence) []message.PresentUser {
+	users := make([]message.PresentUser, len(present))
+	for i, p := range present {
+		users[i] = message.PresentUser{ID: p.UserID, Name: p.UserName, Devices: p.Devices}
+	}
+	return users
+}
+
+// watch has the client told of the users' status from now on; the ack says who
+// of them is online.
+func (s *Session) watch(env *message.Envelope) error {
+	id := env.ID
+	return s.eachUser(env, func(key room.Key, done func(error)) {
+		s.manager.hub.Join(&s.member, key, false, done)
+	}, func(users []string) {
+		s.ack(id, message.AppendOnline(nil, s.manager.hub.Online(users)))
+	})
+}
+
+func (s *Session) unwatch(env *message.Envelope) error {
+	id := env.ID
+	return s.eachUser(env, func(key room.Key, done func(error)) {
+		s.manager.hub.Leave(&s.member, key, func(err error) {
+			if errors.Is(err, room.ErrNotMember) {
+				err = nil // not watched is what was asked for
+			}
+			done(err)
+		})
+	}, func([]string) {
+		s.ack(id, nil)
+	})
+}
+
+// eachUser applies change to the watchers of each of the users that a frame
+// lists. When the last change is done it answers the frame: with the first
+// failure, or by succeeded.
+func (s *Session) eachUser(env *message.Envelope, change func(room.Key, func(error)), succeeded func(users []string)) error {
+	users, _, err := s.usersOf(env)
+	if err != nil {
+		return err
+	}
+	if len(users) == 0 {
+		return errNoUsers
+	}
+	id := env.ID
+	pending := len(users)     // owned by the worker, as the next one
+	var failure error         // the first one
+	done := func(err error) { // called by the worker of this member, once for each user
+		if failure == nil {
+			failure = err
+		}
+		if pending--; pending > 0 {
+			return
+		}
+		if failure != nil {
+			s.fail(id, refusalOf(failure))
+			return
+		}
+		succeeded(users)
+	}
+	for _, u := range users {
+		change(room.Watch(u), done)
+	}
+	return nil
+}

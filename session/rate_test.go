@@ -1,0 +1,160 @@
+package session
+
+import (
+	"fmt"
+	"testing"
+	"time"
+)
+
+func TestBucket_Take(t *testing.T) {
+	r := rate{period: 20 * time.Millisecond, burst: 5}
+	for name, tt := range map[string]struct {
+		idle  time.Duration // before the first
+		every time.Duration // between two
+		tries int
+		want  int
+	}{
+		"a burst":                 {0, 0, 10, 5},
+		"a burst after a long":    {time.Hour, 0, 10, 5},
+		"at the rate":             {0, 20 * time.Millisecond, 1000, 1000},
+		"slower":                  {0, time.Second, 100, 100},
+		"at double the rate":      {0, 10 * time.Millisecond, 1000, 504}, // half of them, and what was saved up
+		"one period is one token": {0, 1 * time.Millisecond, 20, 5},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var b bucket
+			got := 0
+			for i := range tt.tries {
+				if b.take(r, tt.idle+time.Duration(i)*tt.every) {
+					got++
+				}
+			}
+			if got != tt.want {
+				t.Errorf("%d of %d were let through, want %d", got, tt.tries, tt.want)
+			}
+		})
+	}
+}
+
+// A refused take costs nothing: the next token comes as soon as it would have.
+func TestBucket_RefusalIsFree(t *testing.T) {
+	r := rate{period: time.Second, burst: 1}
+	var b bucket
+	b.take(r, 0)
+	for i := range 999 {
+		if b.take(r, time.Duration(i)*time.Millisecond) {
+			t.Fatalf("a token after %d ms, want one a second", i)
+		}
+	}
+	if !b.take(r, time.Second) {
+		t.Error("no token after a second")
+	}
+}
+
+const (
+	pong    = `{"type":"pong"}`
+	tooFast = `{"type":"error","content":{"code":4101,"message":"too many frames: slow down"}}`
+)
+
+func TestSession_FrameRate(t *testing.T) {
+	inWorld(t, nil, func(t *testing.T, w *world) {
+		c := w.connect(t, "u1")
+		burst := make([]string, 100)
+		for i := range burst {
+			c.send(`{"type":"ping"}`)
+			burst[i] = pong
+		}
+		c.want(burst...)
+		c.send(`{"type":"ping"}`)
+		c.want(tooFast)
+		c.send(`{"type":"ping","id":"7"}`) // the id of what is refused is told
+		c.want(`{"type":"error","id":"7","content":{"code":4101,"message":"too many frames: slow down"}}`)
+
+		time.Sleep(time.Second)
+		for range 50 {
+			c.send(`{"type":"ping"}`)
+		}
+		c.want(burst[:50]...)
+		c.wantClosed(0)
+	})
+}
+
+func TestSession_ClosedWhenItDoesNotSlowDown(t *testing.T) {
+	inWorld(t, nil, func(t *testing.T, w *world) {
+		c := w.connect(t, "u1")
+		for range 100 {
+			c.send(`{"type":"ping"}`)
+		}
+		c.got()
+		for range 20 {
+			c.send(`{"type":"ping"}`)
+		}
+		c.wantClosed(0)
+		c.send(`{"type":"ping"}`)
+		c.wantClosed(4101)
+	})
+}
+
+func TestSession_ClosedForAbuse(t *testing.T) {
+	for _, frame := range []string{`{`, `[]`, `{}`, `{"type":"nonsense"}`, `{"type":7}`, `{"type":"join_room","content":7}`} {
+		t.Run(frame, func(t *testing.T) {
+			inWorld(t, nil, func(t *testing.T, w *world) {
+				c := w.connect(t, "u1")
+				for range 20 {
+					c.send(frame)
+				}
+				c.wantClosed(0)
+				if got := len(c.got()); got != 20 {
+					t.Errorf("%d errors for 20 malformed frames", got)
+				}
+				c.send(frame)
+				c.wantClosed(4005)
+				c.want() // no answer but the close frame
+			})
+		})
+	}
+}
+
+func TestSession_SlowAbuseIsBorne(t *testing.T) {
+	inWorld(t, nil, func(t *testing.T, w *world) {
+		c := w.connect(t, "u1")
+		for range 200 { // ten minutes of 20 a minute
+			c.send(`{`)
+			time.Sleep(3 * time.Second)
+		}
+		c.wantClosed(0)
+		for range 20 {
+			c.send(`{`)
+		}
+		c.wantClosed(0)
+		c.send(`{`)
+		c.wantClosed(4005)
+	})
+}
+
+// What is well-formed and not allowed is refused as often as the client likes.
+func TestSession_RefusalsAreNoAbuse(t *testing.T) {
+	inWorld(t, nil, func(t *testing.T, w *world) {
+		c := w.connect(t, "u1")
+		for i := range 100 {
+			c.send(fmt.Sprintf(`{"type":"join_room","content":"secret:%d"}`, i))
+		}
+		c.wantClosed(0)
+		if got := w.Stats().Refusals[4003]; got != 100 {
+			t.Errorf("%d refusals, want 100", got)
+		}
+	})
+}
+
+// Each connection has buckets of its own.
+func TestSession_RatesAreNotShared(t *testing.T) {
+	inWorld(t, nil, func(t *testing.T, w *world) {
+		first, second := w.connect(t, "u1"), w.connect(t, "u1")
+		for range 200 {
+			first.send(`{"type":"ping"}`)
+		}
+		first.wantClosed(4101)
+		second.send(`{"type":"ping"}`)
+		second.want(pong)
+	})
+}
