@@ -16,6 +16,7 @@ func (e *Engine) EchoHandler(limits Limits) http.Handler {
 	limits.MessageBytes = max(limits.MessageBytes, echoBytes)
 	limits.WriteBufferBytes = max(limits.WriteBufferBytes, 4*echoBytes)
 	ep := e.NewEndpoint(limits)
+	ep.sparePings = true // to a conformance suite, a ping it did not expect is a wrong answer
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		c := &echoConn{}
 		err := e.Upgrade(w, r, ep, "", &c.Conn, c)

@@ -51,6 +51,9 @@ type Engine struct {
 type Endpoint struct {
 	engine *Engine
 	limits Limits
+	// sparePings has only those connections pinged that sent nothing for a whole
+	// ping interval.
+	sparePings bool
 }
 
 // New makes an engine that serves HTTP with handler, on the pollers: the

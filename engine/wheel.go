@@ -80,7 +80,9 @@ func (w *wheel) run(ctx context.Context) {
 func (w *wheel) tick() {
 	now := w.now.Add(1)
 	for _, c := range w.members(now % w.interval) {
-		c.ping()
+		if !c.ep.sparePings || now-c.seen.Load() >= w.interval {
+			c.ping()
+		}
 		if d := c.deadline.Load(); d != 0 && d < now+w.interval {
 			w.at(max(d, now+1), dueEntry{conn: c})
 		}

@@ -301,3 +301,20 @@ func TestWheel_RemoveKeepsTheOthers(t *testing.T) {
 		}
 	}
 }
+
+// The echo endpoint leaves a conformance suite alone: it pings only who has sent
+// nothing for a whole interval.
+func TestWheel_SparesTheEchoEndpointItsPings(t *testing.T) {
+	t.Parallel()
+	e := startEcho(t, func(c *Config) { c.PingInterval, c.PongTimeout = 10*time.Second, 4*time.Second })
+	e.stopTick()
+	p := dial(t, e, "/echo")
+	for range 35 {
+		e.wheel.tick()
+		p.send(masked(0x81, []byte("busy")))
+		p.want(0x81, []byte("busy"))
+	}
+	turn(e, 20)
+	p.want(0x89, nil)
+	p.want(0x88, closePayload(1001, "")) // it did not answer in 4 s
+}
