@@ -1,7 +1,6 @@
 package auth
 
 import (
-	"bytes"
 	"encoding/json"
 	"errors"
 	"math"
@@ -10,6 +9,8 @@ import (
 	"unicode/utf8"
 
 	"github.com/golang-jwt/jwt/v5"
+
+	"github.com/ginforge/gateway/message"
 )
 
 // claims is the part of a token that the gateway reads. The registered claims
@@ -18,7 +19,51 @@ import (
 type claims struct {
 	jwt.RegisteredClaims // Subject stays empty: sub may be a number
 
-	raw map[string]json.RawMessage
+	raw [numClaims]json.RawMessage // spans of the decoded token; nil when absent or null
+}
+
+// The claims that are read, as indices of claims.raw.
+const (
+	claimUserID = iota
+	claimSubject
+	claimUsername
+	claimName
+	claimRooms
+	claimCaps
+	claimIssuer
+	claimAudience
+	claimExpires
+	claimNotBefore
+	numClaims
+)
+
+// claimOf returns the index of a claim by its exact name, or -1. Decoding into a
+// struct would take SUB for sub.
+func claimOf(name []byte) int {
+	switch string(name) {
+	case "user_id":
+		return claimUserID
+	case "sub":
+		return claimSubject
+	case "username":
+		return claimUsername
+	case "name":
+		return claimName
+	case "rooms":
+		return claimRooms
+	case "caps":
+		return claimCaps
+	case "iss":
+		return claimIssuer
+	case "aud":
+		return claimAudience
+	case "exp":
+		return claimExpires
+	case "nbf":
+		return claimNotBefore
+	default:
+		return -1
+	}
 }
 
 var (
@@ -27,34 +72,38 @@ var (
 	errRooms   = errors.New("rooms is not a list of at most 100 room names")
 )
 
-// UnmarshalJSON reads the claims by their exact names; decoding into a struct
-// would take SUB for sub.
+// maxClaimDepth bounds the nesting of a token's claims.
+const maxClaimDepth = 32
+
+// UnmarshalJSON keeps the claims that are read, the last of those that occur
+// twice, and decodes the registered ones.
 func (c *claims) UnmarshalJSON(b []byte) error {
 	if !utf8.Valid(b) {
 		return errNotUTF8
 	}
-	if err := json.Unmarshal(b, &c.raw); err != nil {
+	err := message.Members(b, maxClaimDepth, func(name []byte, value message.Raw) error {
+		if i := claimOf(name); i >= 0 {
+			c.raw[i] = value
+			if string(value) == "null" {
+				c.raw[i] = nil
+			}
+		}
+		return nil
+	})
+	if err != nil {
 		return err
 	}
-	for name, target := range map[string]any{
-		"iss": &c.Issuer, "aud": &c.Audience, "exp": &c.ExpiresAt, "nbf": &c.NotBefore,
+	// The comparison with now is the library's, which takes them decoded.
+	for i, target := range [numClaims]any{
+		claimIssuer: &c.Issuer, claimAudience: &c.Audience, claimExpires: &c.ExpiresAt, claimNotBefore: &c.NotBefore,
 	} {
-		if raw := c.claim(name); raw != nil {
+		if raw := c.raw[i]; raw != nil && target != nil {
 			if err := json.Unmarshal(raw, target); err != nil {
 				return err
 			}
 		}
 	}
 	return nil
-}
-
-// claim returns one claim as it was written; nil when it is absent or null.
-func (c *claims) claim(name string) json.RawMessage {
-	raw := c.raw[name]
-	if bytes.Equal(raw, []byte("null")) {
-		return nil
-	}
-	return raw
 }
 
 // identity turns the claims of a checked token into who holds it.
@@ -66,7 +115,7 @@ func (c *claims) identity(leeway time.Duration) (id Identity, err error) {
 	if id.Rooms, err = c.rooms(); err != nil {
 		return Identity{}, err
 	}
-	if id.Caps, err = parseCaps(c.claim("caps")); err != nil {
+	if id.Caps, err = parseCaps(c.raw[claimCaps]); err != nil {
 		return Identity{}, err
 	}
 	if c.ExpiresAt != nil {
@@ -76,9 +125,9 @@ func (c *claims) identity(leeway time.Duration) (id Identity, err error) {
 }
 
 func (c *claims) userID() (string, error) {
-	raw := c.claim("user_id")
+	raw := c.raw[claimUserID]
 	if raw == nil {
-		raw = c.claim("sub")
+		raw = c.raw[claimSubject]
 	}
 	id, ok := text(raw)
 	if !ok || !ValidUserID(id) {
@@ -89,8 +138,8 @@ func (c *claims) userID() (string, error) {
 
 // name returns what the user is called, which is not worth refusing a token.
 func (c *claims) name(userID string) string {
-	for _, claim := range [...]string{"username", "name"} {
-		if name, ok := text(c.claim(claim)); ok && name != "" {
+	for _, claim := range [...]int{claimUsername, claimName} {
+		if name, ok := text(c.raw[claim]); ok && name != "" {
 			return shorten(name, maxNameBytes)
 		}
 	}
@@ -98,7 +147,7 @@ func (c *claims) name(userID string) string {
 }
 
 func (c *claims) rooms() (rooms []string, err error) {
-	raw := c.claim("rooms")
+	raw := c.raw[claimRooms]
 	if raw == nil {
 		return nil, nil
 	}
