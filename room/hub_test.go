@@ -148,7 +148,7 @@ func TestHub_BroadcastReachesEveryDevice(t *testing.T) {
 	w := newWorld(t, nil)
 	var devices []*device
 	for i := range 12 {
-		devices = append(devices, w.attach(w.userIn(i%4, i%6)))
+		devices = append(devices, w.attach(w.userIn(i%2, i%6)))
 	}
 	w.Broadcast(text("hear"))
 	w.Broadcast(text("hear again"))
@@ -165,7 +165,7 @@ func TestHub_EachSeesEveryDeviceOnce(t *testing.T) {
 	w := newWorld(t, nil)
 	var want []*Member
 	for i := range 12 {
-		want = append(want, &w.attach(w.userIn(i%4, i%6)).Member)
+		want = append(want, &w.attach(w.userIn(i%2, i%6)).Member)
 	}
 	w.detach(w.attach("gone"))
 	var mu sync.Mutex

@@ -1,6 +1,9 @@
 package room
 
-import "sort"
+import (
+	"cmp"
+	"slices"
+)
 
 // Presence is a user that is in a room, or online, on this node.
 type Presence struct {
@@ -57,7 +60,8 @@ func (h *Hub) InRoom(name string, limit int) (users []Presence, connections int)
 }
 
 // OnlineUsers returns the users with devices on this node whose id sorts behind
-// after, in order, up to limit.
+// after, in order, up to limit: a page, if after is the last id of the page
+// before. It looks at every user.
 func (h *Hub) OnlineUsers(after string, limit int) []Presence {
 	var users []Presence
 	for _, s := range h.shards {
@@ -69,6 +73,6 @@ func (h *Hub) OnlineUsers(after string, limit int) []Presence {
 		}
 		s.mu.RUnlock()
 	}
-	sort.Slice(users, func(i, j int) bool { return users[i].UserID < users[j].UserID })
-	return users[:min(limit, len(users))]
+	slices.SortFunc(users, func(a, b Presence) int { return cmp.Compare(a.UserID, b.UserID) })
+	return users[:min(max(limit, 0), len(users))]
 }
