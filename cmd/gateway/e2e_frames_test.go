@@ -12,7 +12,7 @@ import (
 
 // clientFrames are the frames of PROTOCOL.md in every shape, and what the sender
 // gets back besides the ack: frames of these types. USER is the sender itself;
-// chat:1 is a room that it is in.
+// ROOM is a room that it is in.
 var clientFrames = map[string]struct {
 	frame   string
 	answers []string
@@ -22,25 +22,25 @@ var clientFrames = map[string]struct {
 	"join, string":                   {`{"type":"join_room","content":"chat:2"}`, []string{"joined"}},
 	"join, object":                   {`{"type":"join_room","content":{"room":"chat:3","x":1}}`, []string{"joined"}},
 	"join, envelope":                 {`{"type":"join_room","room":"chat:4"}`, []string{"joined"}},
-	"join, once more":                {`{"type":"join_room","content":"chat:1"}`, []string{"joined"}},
-	"leave, string":                  {`{"type":"leave_room","content":"chat:1"}`, []string{"left"}},
-	"leave, object":                  {`{"type":"leave_room","content":{"room":"chat:1"}}`, []string{"left"}},
-	"leave, envelope":                {`{"type":"leave_room","room":"chat:1"}`, []string{"left"}},
-	"room message, content":          {`{"type":"room_message","content":{"room":"chat:1","text":"hi"}}`, []string{"room_message"}},
-	"room message, envelope":         {`{"type":"room_message","room":"chat:1","content":{"text":"hi"}}`, []string{"room_message"}},
-	"room message, both":             {`{"type":"room_message","room":"chat:1","content":{"room":"chat:1"}}`, []string{"room_message"}},
-	"room message, text":             {`{"type":"room_message","room":"chat:1","content":"hi"}`, []string{"room_message"}},
-	"room message, no content":       {`{"type":"room_message","room":"chat:1"}`, []string{"room_message"}},
+	"join, once more":                {`{"type":"join_room","content":"ROOM"}`, []string{"joined"}},
+	"leave, string":                  {`{"type":"leave_room","content":"ROOM"}`, []string{"left"}},
+	"leave, object":                  {`{"type":"leave_room","content":{"room":"ROOM"}}`, []string{"left"}},
+	"leave, envelope":                {`{"type":"leave_room","room":"ROOM"}`, []string{"left"}},
+	"room message, content":          {`{"type":"room_message","content":{"room":"ROOM","text":"hi"}}`, []string{"room_message"}},
+	"room message, envelope":         {`{"type":"room_message","room":"ROOM","content":{"text":"hi"}}`, []string{"room_message"}},
+	"room message, both":             {`{"type":"room_message","room":"ROOM","content":{"room":"ROOM"}}`, []string{"room_message"}},
+	"room message, text":             {`{"type":"room_message","room":"ROOM","content":"hi"}`, []string{"room_message"}},
+	"room message, no content":       {`{"type":"room_message","room":"ROOM"}`, []string{"room_message"}},
 	"user message, content":          {`{"type":"user_message","content":{"to":"USER","text":"hi"}}`, []string{"user_message"}},
 	"user message, envelope":         {`{"type":"user_message","to":"USER","content":{"text":"hi"}}`, []string{"user_message"}},
 	"user message, both":             {`{"type":"user_message","to":"USER","content":{"to":"USER"}}`, []string{"user_message"}},
 	"user message to nobody":         {`{"type":"user_message","to":"nobody-is-here","content":{"text":"hi"}}`, nil},
 	"chat, to in content":            {`{"type":"chat","content":{"to":"USER","text":"hi"}}`, []string{"user_message"}},
 	"chat, to in envelope":           {`{"type":"chat","to":"USER","content":{"text":"hi"}}`, []string{"user_message"}},
-	"chat, room in content":          {`{"type":"chat","content":{"room":"chat:1","text":"hi"}}`, []string{"room_message"}},
-	"chat, room in envelope":         {`{"type":"chat","room":"chat:1","content":{"text":"hi"}}`, []string{"room_message"}},
-	"presence of a room":             {`{"type":"presence","content":{"room":"chat:1"}}`, []string{"presence"}},
-	"presence of a room in envelope": {`{"type":"presence","room":"chat:1"}`, []string{"presence"}},
+	"chat, room in content":          {`{"type":"chat","content":{"room":"ROOM","text":"hi"}}`, []string{"room_message"}},
+	"chat, room in envelope":         {`{"type":"chat","room":"ROOM","content":{"text":"hi"}}`, []string{"room_message"}},
+	"presence of a room":             {`{"type":"presence","content":{"room":"ROOM"}}`, []string{"presence"}},
+	"presence of a room in envelope": {`{"type":"presence","room":"ROOM"}`, []string{"presence"}},
 	"presence of users":              {`{"type":"presence","content":{"users":["1","2",3]}}`, []string{"presence"}},
 	"watch":                          {`{"type":"watch","content":{"users":["1","2",3]}}`, nil},
 	"unwatch":                        {`{"type":"unwatch","content":{"users":["1"]}}`, nil},
@@ -55,11 +55,11 @@ func TestServe_EveryFrameIsAnswered(t *testing.T) {
 	for name, tt := range clientFrames {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			user := "user " + name
-			text := strings.ReplaceAll(tt.frame, "USER", user)
+			user, room := "user "+name, "chat:"+name
+			text := strings.NewReplacer("USER", user, "ROOM", room).Replace(tt.frame)
 
 			c := s.a.connect(t, user)
-			c.join("chat:1")
+			c.join(room)
 			c.sync()
 			c.send(text)
 			for _, typ := range tt.answers {
@@ -71,7 +71,7 @@ func TestServe_EveryFrameIsAnswered(t *testing.T) {
 			c.leave()
 
 			c = s.a.connect(t, user)
-			c.join("chat:1")
+			c.join(room)
 			c.sync()
 			c.send(strings.TrimSuffix(text, "}") + `,"id":"i-1"}`)
 			for _, typ := range append([]string{"ack"}, tt.answers...) {
