@@ -60,6 +60,7 @@ func (c *fakeConn) take() [][]string {
 type fakeBus struct {
 	mu      sync.Mutex
 	held    bool           // guarded by mu: subscriptions wait for confirm
+	asked   chan Key       // guarded by mu: told of those that wait, if not nil
 	wanted  map[Key]func() // guarded by mu: nil when confirmed
 	log     []string       // guarded by mu: "+room:a" or "-room:a", in order
 	strange []string       // guarded by mu: calls that break the contract
@@ -82,6 +83,9 @@ func (b *fakeBus) subscribe(key Key, confirmed func()) (atOnce bool) {
 	}
 	if b.held {
 		b.wanted[key] = confirmed
+		if b.asked != nil {
+			b.asked <- key
+		}
 		return false
 	}
 	b.wanted[key] = nil
