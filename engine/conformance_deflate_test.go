@@ -49,7 +49,10 @@ func withDeflate(c *Config) { c.Compression.Enabled = true }
 // deflateCases are the sizes of Autobahn's 12.x.y and 13.x.y: messages of so many
 // bytes, cut into fragments of so many. Each is sent several times.
 func deflateCases(id string, data map[byte][]byte) []conformanceCase {
-	const rounds = 20
+	rounds := 20
+	if raceEnabled {
+		rounds = 2
+	}
 	var cases []conformanceCase
 	for i, s := range [][2]int{
 		{16, 0},
