@@ -40,6 +40,15 @@ type client struct {
 	marks   string // the room that sync has joined
 }
 
+// within has clients of a test fail its subtest while that runs.
+func within(t *testing.T, clients ...*client) {
+	for _, c := range clients {
+		outer := c.t
+		c.t = t
+		t.Cleanup(func() { c.t = outer })
+	}
+}
+
 // dial opens a WebSocket to /ws; query is everything behind the path.
 func (n *testNode) dial(t testing.TB, query string, opts *websocket.DialOptions) (*websocket.Conn, error) {
 	t.Helper()

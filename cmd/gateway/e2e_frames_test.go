@@ -159,6 +159,7 @@ func TestServe_IdentityIsTheGateways(t *testing.T) {
 		"behind spaces": "\n\t\"from\" :  \"root\" , \"from_name\"\r\n: \"Root\"",
 	} {
 		t.Run(name, func(t *testing.T) {
+			within(t, victim, mallory)
 			for _, frame := range []string{
 				`{"type":"room_message","room":"chat:1",` + members + `,"content":{"from":"inside","text":"MARK"}}`,
 				`{` + members + `,"content":{"from":"inside","text":"MARK"},"room":"chat:1","type":"room_message"}`,
@@ -226,6 +227,7 @@ func TestServe_ContentPassesByteForByte(t *testing.T) {
 		"nested":            `{"text":"MARK","a":` + strings.Repeat("[", 20) + strings.Repeat("]", 20) + `}`,
 	} {
 		t.Run(name, func(t *testing.T) {
+			within(t, ann, bob)
 			mark := nextID()
 			content := strings.ReplaceAll(content, "MARK", mark)
 			ann.send(`{"type":"room_message","room":"chat:1","id":"` + mark + `", "x_unknown" : {"a" :1e400,"a":[ ]},` +
