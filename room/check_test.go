@@ -93,6 +93,9 @@ func checkList(t testing.TB, s *shard, key Key, l *list) {
 			t.Errorf("%s waits for %s and is not in it", waiter.member.user, nameOf(key))
 		}
 	}
+	if !l.open {
+		t.Errorf("%s does not take deliveries", nameOf(key))
+	}
 	if l.confirmed && len(l.waiting) > 0 {
 		t.Errorf("%s is confirmed and %d wait", nameOf(key), len(l.waiting))
 	}

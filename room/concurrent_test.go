@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"math/rand"
 	"slices"
-	"strings"
 	"sync"
 	"testing"
 )
@@ -152,15 +151,17 @@ func number(i int) string { return fmt.Sprintf("%06d", i) }
 // visit joins key, leaves it again, and looks at what came in between.
 func (w *world) visit(t *testing.T, d *device, key Key) {
 	answered := make(chan error, 1)
-	done := func(err error) { answered <- err }
-	w.Join(&d.Member, key, false, done)
-	<-answered
-	for range 3 { // the worker goes round with others' messages
-		w.InOrder(&d.Member, key, done)
-		<-answered
+	ask := func(what string, f func(done func(error))) {
+		f(func(err error) { answered <- err })
+		if err := <-answered; err != nil {
+			t.Errorf("%s of a visitor = %v, want nil", what, err)
+		}
 	}
-	w.Leave(&d.Member, key, done)
-	<-answered
+	ask("Join", func(done func(error)) { w.Join(&d.Member, key, false, done) })
+	for range 3 { // the worker goes round with others' messages
+		ask("InOrder", func(done func(error)) { w.InOrder(&d.Member, key, done) })
+	}
+	ask("Leave", func(done func(error)) { w.Leave(&d.Member, key, done) })
 	got := slices.Concat(d.conn.take()...)
 	if len(got) == 0 {
 		return
@@ -171,7 +172,7 @@ func (w *world) visit(t *testing.T, d *device, key Key) {
 	}
 	for i, m := range got {
 		if m != number(first+i) {
-			t.Errorf("a visitor got %s, want every number from %d on", strings.Join(got, " "), first)
+			t.Errorf("a visitor got %s behind %d others from %d on, want every number", m, i, first)
 			return
 		}
 	}

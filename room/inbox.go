@@ -17,6 +17,7 @@ const (
 	opLeave                   // member leaves key; done(error)
 	opInOrder                 // done(nil when member is in key, ErrNotMember otherwise)
 	opConfirmed               // the bus delivers key
+	opOpen                    // list takes the deliveries from here on
 	opStatus                  // a change of a user's status
 	opEach                    // each(every member)
 	opTick                    // a second has passed
@@ -27,6 +28,7 @@ type op struct {
 	kind     opKind
 	presence bool // opJoin: the room shows its members' status
 	key      Key
+	list     *list
 	member   *Member
 	frame    *engine.Frame
 	done     func(error)

@@ -73,8 +73,9 @@ type list struct {
 	key       Key
 	occupants []occupant
 	waiting   []waiter // occupants whose join the bus has not confirmed yet
-	confirmed bool
-	presence  bool // members learn each other's status
+	confirmed bool     // the bus delivers key
+	open      bool     // deliveries are for it; see shard.seat
+	presence  bool     // members learn each other's status
 }
 
 // waiter is a join or attach that is answered when the bus has confirmed.

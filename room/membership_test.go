@@ -165,3 +165,22 @@ func TestShrink_GivesMemoryBack(t *testing.T) {
 		t.Errorf("an empty slice keeps room for %d, want at most 64", cap(s))
 	}
 }
+
+// A delivery for members who have left is not for those who come later: the
+// deliveries behind it have passed the shard by.
+func TestHub_NewMemberSeesNoGap(t *testing.T) {
+	w := newWorld(t, nil)
+	leaver, joiner := w.attach(w.userIn(0, 0)), w.attach(w.userIn(0, 1))
+	w.enter(leaver, Room("a"))
+	ignore := func(error) {}
+	joined := func(error) { w.Deliver(Room("a"), text("4")) }
+	w.Deliver(Room("a"), text("1"))
+	w.Leave(&leaver.Member, Room("a"), func(error) { w.Deliver(Room("a"), text("3, to nobody")) })
+	w.Join(&joiner.Member, Room("a"), false, ignore)
+	w.Join(&joiner.Member, Room("a"), false, joined)
+	w.Deliver(Room("a"), text("2, before the leave is done"))
+	w.settle()
+	leaver.wantMessages(t, "1")
+	joiner.wantMessages(t, "4")
+	check(t, w)
+}

@@ -104,7 +104,7 @@ func (m *model) step() {
 		m.deliver([]Key{key, User(user), {}}[m.rng.Intn(3)])
 	case n < 98:
 		m.confirmAll()
-		m.world.tick(m.rng.Intn(4))
+		m.tick(m.rng.Intn(4))
 	default:
 		m.confirmAll()
 		m.bus.hold(m.stepwise && m.rng.Intn(2) == 0)
@@ -281,7 +281,7 @@ func (d *modelDevice) collect(t testing.TB) {
 // end lets every grace pass and compares what watchers have heard with what is;
 // then everybody goes.
 func (m *model) end() {
-	m.world.tick(graceTicks)
+	m.tick(graceTicks)
 	m.verify()
 	for _, d := range m.devices {
 		for user, status := range d.heard {
@@ -295,6 +295,6 @@ func (m *model) end() {
 		m.detach(d)
 	}
 	m.verify()
-	m.world.tick(graceTicks)
+	m.tick(graceTicks)
 	checkEmpty(m.t, m.world)
 }

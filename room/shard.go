@@ -67,7 +67,7 @@ func (s *shard) work(batch []op) {
 func (s *shard) do(o *op) {
 	switch o.kind {
 	case opDeliver:
-		if l := s.lists[o.key]; l != nil {
+		if l := s.lists[o.key]; l != nil && l.open {
 			s.outbox.add(l.occupants, nil, o.frame)
 		}
 		return
@@ -76,6 +76,9 @@ func (s *shard) do(o *op) {
 		return
 	case opStatus:
 		s.tellStatus(o.status, o.frame)
+		return
+	case opOpen:
+		o.list.open = true
 		return
 	}
 	s.outbox.flush()
@@ -198,12 +201,20 @@ func (s *shard) inOrder(m *Member, key Key, done func(error)) {
 
 // seat puts m into the list of key, which is made when it is the first. The
 // caller holds mu.
+//
+// Deliveries that are in the inbox by then may be for members who have left: the
+// ones behind them passed this shard by while it had no member, and the new one
+// would see a gap. So the list of a room opens behind them, which is before its
+// join can be answered. All that is for a user comes here, members or not.
 func (s *shard) seat(m *Member, key Key) (l *list, first bool) {
 	l = s.lists[key]
 	if l == nil {
-		l = &list{key: key}
+		l = &list{key: key, open: key.Kind != KindRoom}
 		s.lists[key] = l
 		l.confirmed = s.hub.registry.enter(key, s.index)
+		if !l.open {
+			s.inbox.push(op{kind: opOpen, list: l})
+		}
 		first = true
 	}
 	l.add(m)
