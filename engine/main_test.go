@@ -12,6 +12,9 @@ import (
 )
 
 func TestMain(m *testing.M) {
+	if plan := os.Getenv(churnEnv); plan != "" {
+		os.Exit(churnClient(plan))
+	}
 	goleak.VerifyTestMain(m,
 		// nbio's taskpool package starts these when it is imported, for good.
 		goleak.IgnoreAnyFunction("github.com/lesismal/nbio/taskpool.New.func3"))
