@@ -85,7 +85,7 @@ func New(cfg Config, handler http.Handler, log zerolog.Logger) (*Engine, error) 
 		ReadLimit:         maxRequestBytes,
 		MaxHTTPBodySize:   1, // no endpoint takes a body
 		KeepaliveTime:     httpKeepAlive,
-		Handler:           handler,
+		Handler:           e.guard(handler),
 		ServerExecutor:    func(f func()) { f() },
 		SupportServerOnly: true,
 	})
