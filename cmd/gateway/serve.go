@@ -29,6 +29,7 @@ type node struct {
 	hub      *room.Hub
 	sessions *session.Manager
 	engine   *engine.Engine
+	public   *http.ServeMux // what the engine serves
 	admin    *adminServer
 
 	ready atomic.Bool // Redis has been reached once, and the listener is open
@@ -70,12 +71,12 @@ func (n *node) assemble(verifier *auth.Verifier) (err error) {
 	if err != nil {
 		return err
 	}
-	mux := http.NewServeMux()
-	if n.engine, err = engine.New(engineConfig(n.cfg), mux, n.component("engine")); err != nil {
+	n.public = http.NewServeMux()
+	if n.engine, err = engine.New(engineConfig(n.cfg), n.public, n.component("engine")); err != nil {
 		return err
 	}
 	n.sessions.Serve(n.engine)
-	n.publicRoutes(mux)
+	n.publicRoutes(n.public)
 	n.admin = newAdminServer(n.cfg.AdminListen, n.metrics())
 	return nil
 }
