@@ -15,13 +15,17 @@ func (s *shard) whenConfirmed(l *list, m *Member, done func(error)) {
 	s.waiting++
 }
 
-// confirmed answers those who wait for key. The news may be about an earlier
-// subscription, so the registry is asked whether the present one is confirmed.
-func (s *shard) confirmed(key Key) {
-	l := s.lists[key]
-	if l == nil || !s.hub.registry.confirmed(key) {
-		return
+// roomConfirmed is confirmed for a room of the registry. The news may be about an
+// earlier subscription, so the registry is asked whether the present one is
+// confirmed.
+func (s *shard) roomConfirmed(key Key) {
+	if l := s.lists[key]; l != nil && s.hub.registry.confirmed(key) {
+		s.confirmed(l)
 	}
+}
+
+// confirmed answers those who wait for l; nobody does when l has come to its end.
+func (s *shard) confirmed(l *list) {
 	l.confirmed = true
 	waiting := l.waiting
 	l.waiting = nil

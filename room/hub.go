@@ -48,6 +48,7 @@ func (c Config) Validate() error {
 type Hub struct {
 	cfg      Config
 	seed     maphash.Seed
+	bus      Subscriber
 	shards   []*shard
 	registry *registry
 	stats    counters
@@ -64,9 +65,9 @@ func NewHub(cfg Config, bus Subscriber) (*Hub, error) {
 			cfg.Shards *= 2
 		}
 	}
-	h := &Hub{cfg: cfg, seed: maphash.MakeSeed(), shards: make([]*shard, cfg.Shards)}
+	h := &Hub{cfg: cfg, seed: maphash.MakeSeed(), bus: bus, shards: make([]*shard, cfg.Shards)}
 	h.registry = newRegistry(bus, func(key Key, mask uint64) {
-		eachShard(mask, func(i int) { h.shards[i].inbox.push(op{kind: opConfirmed, key: key}) })
+		eachShard(mask, func(i int) { h.shards[i].inbox.push(op{kind: opRoomConfirmed, key: key}) })
 	})
 	for i := range h.shards {
 		h.shards[i] = newShard(h, i)

@@ -9,18 +9,19 @@ import (
 type opKind uint8
 
 const (
-	opDeliver   opKind = iota // frame to the members of key
-	opBroadcast               // frame to every member
-	opAttach                  // member arrives; done(error)
-	opDetach                  // member is gone
-	opJoin                    // member enters key; done(error)
-	opLeave                   // member leaves key; done(error)
-	opInOrder                 // done(nil when member is in key, ErrNotMember otherwise)
-	opConfirmed               // the bus delivers key
-	opOpen                    // list takes the deliveries from here on
-	opStatus                  // a change of a user's status
-	opEach                    // each(every member)
-	opTick                    // a second has passed
+	opDeliver       opKind = iota // frame to the members of key
+	opBroadcast                   // frame to every member
+	opAttach                      // member arrives; done(error)
+	opDetach                      // member is gone
+	opJoin                        // member enters key; done(error)
+	opLeave                       // member leaves key; done(error)
+	opInOrder                     // done(nil when member is in key, ErrNotMember otherwise)
+	opConfirmed                   // the bus delivers what list, of a user, is for
+	opRoomConfirmed               // the bus delivers key, a room
+	opOpen                        // list takes the deliveries from here on
+	opStatus                      // a change of a user's status
+	opEach                        // each(every member)
+	opTick                        // a second has passed
 )
 
 // op is one thing for a worker to do.

@@ -164,6 +164,7 @@ func (m *model) exit(d *modelDevice, key Key) {
 }
 
 func (m *model) detach(d *modelDevice) {
+	m.settle() // who detaches in the same batch may be told that it is gone, or not
 	for key := range d.in {
 		m.exit(d, key)
 	}

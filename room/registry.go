@@ -25,10 +25,10 @@ type entry struct {
 	confirmed atomic.Bool
 }
 
-// registry finds the shards that hold members of a room, and turns the first
-// member and the last into Subscribe and Unsubscribe. Both happen under the lock
-// of the room's bucket, so that they reach the bus in the order in which they
-// happened.
+// registry finds the shards that hold members of a room or watch a user, and
+// turns a room's first member and its last into Subscribe and Unsubscribe. Both
+// happen under the lock of the room's bucket, so that they reach the bus in the
+// order in which they happened. Users are not in it: each is in one shard.
 type registry struct {
 	seed    maphash.Seed
 	bus     Subscriber

@@ -8,6 +8,9 @@ import (
 // shard owns a share of the members and their part of every room. Its worker is
 // the only one to change anything; it does so under mu, and reads without it.
 // Other goroutines read under mu.
+//
+// Locks are taken in this order: a shard's mu, the mu of a bucket of the registry,
+// then those of the bus or of an inbox.
 type shard struct {
 	hub   *Hub
 	index int
@@ -94,7 +97,9 @@ func (s *shard) do(o *op) {
 	case opInOrder:
 		s.inOrder(o.member, o.key, o.done)
 	case opConfirmed:
-		s.confirmed(o.key)
+		s.confirmed(o.list)
+	case opRoomConfirmed:
+		s.roomConfirmed(o.key)
 	case opEach:
 		for _, m := range s.members {
 			o.each(m)
@@ -201,24 +206,44 @@ func (s *shard) inOrder(m *Member, key Key, done func(error)) {
 
 // seat puts m into the list of key, which is made when it is the first. The
 // caller holds mu.
-//
-// Deliveries that are in the inbox by then may be for members who have left: the
-// ones behind them passed this shard by while it had no member, and the new one
-// would see a gap. So the list of a room opens behind them, which is before its
-// join can be answered. All that is for a user comes here, members or not.
 func (s *shard) seat(m *Member, key Key) (l *list, first bool) {
 	l = s.lists[key]
 	if l == nil {
-		l = &list{key: key, open: key.Kind != KindRoom}
+		l = &list{key: key}
 		s.lists[key] = l
-		l.confirmed = s.hub.registry.enter(key, s.index)
-		if !l.open {
-			s.inbox.push(op{kind: opOpen, list: l})
-		}
+		s.begin(l)
 		first = true
 	}
 	l.add(m)
 	return l, first
+}
+
+// begin makes a new list known: a user to the bus, since all its devices are in
+// this shard, anything else to the registry. The caller holds mu.
+//
+// Deliveries that are in the inbox by now may be for members of a room who have
+// left: those behind them passed this shard by while it had no member, and the
+// new one would see a gap. So the list of a room opens behind them, which is
+// before its join can be answered. All that is for a user comes here, whether it
+// has devices or not.
+func (s *shard) begin(l *list) {
+	if l.key.Kind == KindUser {
+		l.open = true
+		s.hub.bus.Subscribe(l.key, func() { s.inbox.push(op{kind: opConfirmed, list: l}) })
+		return
+	}
+	l.confirmed = s.hub.registry.enter(l.key, s.index)
+	s.inbox.push(op{kind: opOpen, list: l})
+}
+
+// end forgets a list that is empty. The caller holds mu.
+func (s *shard) end(l *list) {
+	delete(s.lists, l.key)
+	if l.key.Kind == KindUser {
+		s.hub.bus.Unsubscribe(l.key)
+		return
+	}
+	s.hub.registry.leave(l.key, s.index)
 }
 
 // unseat takes the i-th seat of m away, and the list when it is empty; joins of
@@ -226,11 +251,9 @@ func (s *shard) seat(m *Member, key Key) (l *list, first bool) {
 func (s *shard) unseat(m *Member, i int, why error) {
 	l := m.remove(i)
 	s.orphan(l, m, why)
-	if len(l.occupants) > 0 {
-		return
+	if len(l.occupants) == 0 {
+		s.end(l)
 	}
-	delete(s.lists, l.key)
-	s.hub.registry.leave(l.key, s.index)
 }
 
 // orphan takes what m waits for off l, to be answered with why.
