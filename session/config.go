@@ -32,7 +32,7 @@ type Limits struct {
 	RoomNameBytes    int // at most 255
 	JSONDepth        int // nesting of a frame, the envelope being one
 	ProtocolErrors   int // malformed frames a minute until the connection is closed
-	FramesPerSecond  int // sustained rate of frames
+	FramesPerSecond  int // sustained rate of frames; presence of a room counts as ten
 	FramesBurst      int // frames at once
 	WatchedUsers     int // users in one watch, unwatch or presence
 }

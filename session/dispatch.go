@@ -40,7 +40,7 @@ func (s *Session) OnMessage(op engine.Opcode, payload []byte) {
 	m := s.manager
 	err := m.cfg.Limits.frames().Decode(payload, env)
 	m.stats.frame(env.Type)
-	if !s.frames.take(m.frameRate, m.now()) {
+	if !s.frames.take(m.frameRate, m.now(), 1) {
 		err = errTooFast
 	}
 	if err == nil {
@@ -62,7 +62,7 @@ func (s *Session) act(env *message.Envelope) error {
 // refuse answers a frame that was not carried out, or closes the connection of
 // a client that sends nothing but such frames. Called by the poller.
 func (s *Session) refuse(id string, r *refusal) {
-	if r.abuse != nil && !s.abuse.take(s.manager.abuseRate, s.manager.now()) {
+	if r.abuse != nil && !s.abuse.take(s.manager.abuseRate, s.manager.now(), 1) {
 		s.close(*r.abuse)
 		return
 	}

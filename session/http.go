@@ -3,6 +3,7 @@ package session
 import (
 	"net/http"
 	"strconv"
+	"sync"
 	"time"
 
 	"github.com/ginforge/gateway/message"
@@ -60,6 +61,23 @@ const (
 	maxListedUsers = 1000
 )
 
+// listingRate bounds how often this node lists its users, whoever asks. A list
+// is made on a poller, which does nothing else meanwhile, and takes one to three
+// milliseconds for every thousand users.
+var listingRate = rate{period: 200 * time.Millisecond, burst: 10}
+
+// listings holds this node to listingRate.
+type listings struct {
+	mu    sync.Mutex
+	taken bucket // guarded by mu
+}
+
+func (l *listings) allow(now time.Duration) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.taken.take(listingRate, now, 1)
+}
+
 // ServeOnlineUsers answers /ws/online-users, to holders of a token, with the
 // users of this node in the order of their ids; ?after=ID&limit=N pages.
 func (m *Manager) ServeOnlineUsers(w http.ResponseWriter, r *http.Request) {
@@ -72,6 +90,11 @@ func (m *Manager) ServeOnlineUsers(w http.ResponseWriter, r *http.Request) {
 	limit, ok := pageSize(query.Get("limit"))
 	if !ok {
 		writeError(w, http.StatusBadRequest, "limit must be a number from 1 to "+strconv.Itoa(maxListedUsers))
+		return
+	}
+	if !m.listings.allow(m.now()) {
+		w.Header().Set("Retry-After", "1")
+		writeError(w, http.StatusTooManyRequests, "too many lists at once: try again in a second")
 		return
 	}
 	users := m.hub.OnlineUsers(query.Get("after"), limit)

@@ -48,6 +48,7 @@ type Manager struct {
 
 	// Safe from any goroutine.
 	stats    counters
+	listings listings
 	draining atomic.Bool
 	ids      atomic.Uint64
 }

@@ -9,8 +9,13 @@ import (
 	"github.com/ginforge/gateway/session/auth"
 )
 
-// maxPresentUsers bounds the answer to a presence query for a room.
-const maxPresentUsers = 1000
+const (
+	// maxPresentUsers bounds the answer to a presence query for a room.
+	maxPresentUsers = 1000
+	// roomPresenceCost is what such a query takes of the client's rate: all
+	// members of the room are looked through.
+	roomPresenceCost = 10
+)
 
 // usersOf returns the users that a frame lists, if any, and the room that its
 // content names. Every id is checked: those of a watch are kept.
@@ -51,22 +56,26 @@ func (s *Session) presenceOfUsers(id string, users []string) {
 	s.ack(id, nil)
 }
 
-// presenceOfRoom answers members only.
+// presenceOfRoom answers members only. Called by the poller.
 func (s *Session) presenceOfRoom(env *message.Envelope, inContent string) error {
 	name, err := s.roomName(env, inContent)
 	if err != nil {
 		return err
 	}
-	if !s.manager.cfg.Namespaces.of(name).Presence {
+	m := s.manager
+	if !m.cfg.Namespaces.of(name).Presence {
 		return errNoPresence
 	}
+	if extra := min(roomPresenceCost, m.frameRate.burst) - 1; !s.frames.take(m.frameRate, m.now(), extra) {
+		return errTooFast
+	}
 	id := env.ID
-	s.manager.hub.InOrder(&s.member, room.Room(name), func(err error) {
+	m.hub.InOrder(&s.member, room.Room(name), func(err error) {
 		if err != nil {
 			s.fail(id, refusalOf(err))
 			return
 		}
-		present, connections := s.manager.hub.InRoom(name, maxPresentUsers)
+		present, connections := m.hub.InRoom(name, maxPresentUsers)
 		s.reply(func(dst []byte) []byte {
 			return message.AppendRoomPresence(dst, id, name, presentUsers(present), connections)
 		})
@@ -110,7 +119,7 @@ func (s *Session) unwatch(env *message.Envelope) error {
 
 // eachUser applies change to the watchers of each of the users that a frame
 // lists. When the last change is done it answers the frame: with the first
-// failure, or by succeeded.
+// failure, or by succeeded. Changes that were made before a failure stay.
 func (s *Session) eachUser(env *message.Envelope, change func(room.Key, func(error)), succeeded func(users []string)) error {
 	users, _, err := s.usersOf(env)
 	if err != nil {

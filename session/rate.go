@@ -14,9 +14,9 @@ type rate struct {
 // them for as long as its client is there.
 type bucket time.Duration
 
-// take takes a token at the time now and reports whether there was one.
-func (b *bucket) take(r rate, now time.Duration) bool {
-	full := max(time.Duration(*b), now) + r.period
+// take takes n tokens at the time now and reports whether there were as many.
+func (b *bucket) take(r rate, now time.Duration, n int) bool {
+	full := max(time.Duration(*b), now) + time.Duration(n)*r.period
 	if full-now > time.Duration(r.burst)*r.period {
 		return false
 	}

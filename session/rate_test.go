@@ -25,7 +25,7 @@ func TestBucket_Take(t *testing.T) {
 			var b bucket
 			got := 0
 			for i := range tt.tries {
-				if b.take(r, tt.idle+time.Duration(i)*tt.every) {
+				if b.take(r, tt.idle+time.Duration(i)*tt.every, 1) {
 					got++
 				}
 			}
@@ -40,14 +40,28 @@ func TestBucket_Take(t *testing.T) {
 func TestBucket_RefusalIsFree(t *testing.T) {
 	r := rate{period: time.Second, burst: 1}
 	var b bucket
-	b.take(r, 0)
+	b.take(r, 0, 1)
 	for i := range 999 {
-		if b.take(r, time.Duration(i)*time.Millisecond) {
+		if b.take(r, time.Duration(i)*time.Millisecond, 1) {
 			t.Fatalf("a token after %d ms, want one a second", i)
 		}
 	}
-	if !b.take(r, time.Second) {
+	if !b.take(r, time.Second, 1) {
 		t.Error("no token after a second")
+	}
+}
+
+func TestBucket_TakeMany(t *testing.T) {
+	r := rate{period: time.Second, burst: 10}
+	var b bucket
+	for i, tt := range []struct {
+		now  time.Duration
+		n    int
+		want bool
+	}{{0, 11, false}, {0, 4, true}, {0, 7, false}, {0, 6, true}, {0, 1, false}, {0, 0, true}, {3 * time.Second, 4, false}, {3 * time.Second, 3, true}} {
+		if got := b.take(r, tt.now, tt.n); got != tt.want {
+			t.Errorf("take %d: %d tokens at %s = %t, want %t", i, tt.n, tt.now, got, tt.want)
+		}
 	}
 }
 

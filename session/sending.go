@@ -106,7 +106,7 @@ func (s *Session) sendToUser(env *message.Envelope, inContent string) error {
 func (s *Session) stamped(env *message.Envelope, stamp message.Stamp, limit int) ([]byte, error) {
 	stamp.From, stamp.FromName = s.member.UserID(), s.member.UserName()
 	stamp.Timestamp = time.Now().Unix()
-	payload := env.AppendForward(nil, stamp)
+	payload := env.AppendForward(make([]byte, 0, stampedSize(env, &stamp)), stamp)
 	if most := s.manager.cfg.Limits.MessageBytes; limit == 0 || limit > most {
 		limit = most
 	}
@@ -114,6 +114,14 @@ func (s *Session) stamped(env *message.Envelope, stamp message.Stamp, limit int)
 		return nil, errTooBig
 	}
 	return payload, nil
+}
+
+// stampedSize is about what a message takes when it is published: more than that
+// when the client adds members of its own.
+func stampedSize(env *message.Envelope, stamp *message.Stamp) int {
+	const names = len(`{"type":"room_message","room":"","to":"","from":"","from_name":"","content":,"data":,"id":"","timestamp":1697356800}`)
+	return names + len(stamp.Room) + len(stamp.To) + len(stamp.From) + len(stamp.FromName) +
+		len(env.ID) + len(env.Content) + len(env.Data)
 }
 
 // whenSent answers a message once Redis has taken it, or when it could not be

@@ -1,8 +1,8 @@
 package session
 
 import (
-	"bytes"
 	"context"
+	"encoding/json"
 	"slices"
 	"strings"
 	"testing"
@@ -48,7 +48,7 @@ func testConfig() Config {
 type world struct {
 	*Manager
 	bus *fakeBus
-	log *bytes.Buffer // not to be read while anything runs
+	log *logBuffer
 }
 
 // newWorld makes a world that lasts until the test ends; edit may be nil.
@@ -58,14 +58,14 @@ func newWorld(t testing.TB, edit func(*Config)) *world {
 	if edit != nil {
 		edit(&cfg)
 	}
-	w := &world{bus: &fakeBus{}, log: &bytes.Buffer{}}
+	w := &world{bus: &fakeBus{}, log: &logBuffer{}}
 	hub, err := room.NewHub(room.Config{
 		Shards: 4, MaxRooms: 3, MaxWatched: 4, ConfirmTimeout: 5 * time.Second, Grace: 10 * time.Second, Status: StatusFrame,
 	}, w.bus)
 	if err != nil {
 		t.Fatalf("NewHub: %v", err)
 	}
-	log := zerolog.New(zerolog.SyncWriter(w.log))
+	log := zerolog.New(w.log)
 	w.Manager, err = NewManager(cfg, fakeVerifier{"good": {UserID: "u1", Name: "Ann"}}, hub, w.bus, log)
 	if err != nil {
 		t.Fatalf("NewManager: %v", err)
@@ -161,4 +161,22 @@ func (w *world) wantPublished(t testing.TB, want ...published) {
 // refused is the error frame of a refusal.
 func refused(id string, code int, text string) string {
 	return string(message.AppendError(nil, id, code, text))
+}
+
+// envelope is a frame as a program in another language sees it.
+type envelope struct {
+	Type      string         `json:"type"`
+	Room      string         `json:"room"`
+	From      string         `json:"from"`
+	Content   map[string]any `json:"content"`
+	Data      map[string]any `json:"data"`
+	Timestamp int64          `json:"timestamp"`
+}
+
+func decode(t testing.TB, frame string) (e envelope) {
+	t.Helper()
+	if err := json.Unmarshal([]byte(frame), &e); err != nil {
+		t.Fatalf("frame %s: %v", frame, err)
+	}
+	return e
 }
