@@ -1,0 +1,220 @@
+package main
+
+import (
+	"fmt"
+	"maps"
+	"net/http"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/coder/websocket"
+)
+
+func TestServe_PublicPaths(t *testing.T) {
+	t.Parallel()
+	s := startSystem(t, nil)
+	s.a.connect(t, "ann").join("game:1")
+	s.a.connect(t, "ann")
+
+	for _, path := range []string{"/healthz", "/readyz", "/ws/stats"} {
+		got := s.a.get(t, path)
+		var body struct {
+			Code    *int
+			Message string
+			Data    map[string]any
+		}
+		decode(t, []byte(got.body), &body)
+		if got.status != http.StatusOK || body.Code == nil || *body.Code != 0 || body.Message == "" ||
+			got.header.Get("Content-Type") != "application/json" {
+			t.Errorf("%s answers %d %s, want 200, code 0 and a message in JSON", path, got.status, got.body)
+		}
+	}
+	stats := regexp.MustCompile(`^\{"code":0,"message":"success","data":\{"total_clients":2,"online_users":1,"total_rooms":1,"uptime":\d+\}\}$`)
+	if got := s.a.get(t, "/ws/stats").body; !stats.MatchString(got) {
+		t.Errorf("/ws/stats is %s, want what matches %s", got, stats)
+	}
+	// Nothing of the internal listener, and nothing of development mode.
+	for _, path := range []string{
+		"/", "/index.html", "/dev/token?user=u1", "/echo", "/metrics", "/debug/pprof/", "/debug/pprof/goroutine?debug=1", "/debug/vars", "/api/v1/stats", "/ws/", "/nowhere",
+	} {
+		if got := s.a.get(t, path); got.status != http.StatusNotFound {
+			t.Errorf("%s answers %d, want 404", path, got.status)
+		}
+	}
+}
+
+func TestServe_InternalPaths(t *testing.T) {
+	t.Parallel()
+	s := startSystem(t, nil)
+	for path, want := range map[string]string{
+		"/metrics":                       "# TYPE gateway_connections gauge",
+		"/debug/pprof/":                  "goroutine",
+		"/debug/pprof/goroutine?debug=1": "goroutine profile:",
+		"/debug/pprof/heap?debug=1":      "heap profile:",
+		"/debug/pprof/cmdline":           "",
+		"/debug/pprof/symbol":            "num_symbols",
+	} {
+		if got := s.a.getAdmin(t, path); got.status != http.StatusOK || !strings.Contains(got.body, want) {
+			t.Errorf("%s answers %d %.200s, want 200 and %q", path, got.status, got.body, want)
+		}
+	}
+	for _, path := range []string{"/", "/ws", "/healthz", "/ws/online-users"} {
+		if got := s.a.getAdmin(t, path); got.status != http.StatusNotFound {
+			t.Errorf("%s answers %d, want 404", path, got.status)
+		}
+	}
+}
+
+func TestServe_DevelopmentHasAPage(t *testing.T) {
+	t.Parallel()
+	s := startSystem(t, func(c *Config) { c.Development, c.Engine.Echo = true, true })
+	page := s.a.get(t, "/")
+	if page.status != http.StatusOK || !strings.HasPrefix(page.header.Get("Content-Type"), "text/html") || !strings.Contains(page.body, "WebSocket") {
+		t.Errorf("/ answers %d %s %.100s, want a page", page.status, page.header.Get("Content-Type"), page.body)
+	}
+	if got := s.a.get(t, "/index.html"); got.status != http.StatusNotFound {
+		t.Errorf("/index.html answers %d, want 404", got.status)
+	}
+	var body struct {
+		Data struct{ Token string }
+	}
+	decode(t, []byte(s.a.get(t, "/dev/token?user=u1&name=Ann").body), &body)
+	if c := s.b.connectWith(t, remember(body.Data.Token)); c.user != "u1" {
+		t.Errorf("the page's token is %q's, want u1's", c.user)
+	}
+	checkJSONError(t, s.a.get(t, "/dev/token"), http.StatusBadRequest)
+}
+
+// families are all metrics of the gateway's own, with their labels.
+var families = map[string]string{
+	"gateway_connections": "", "gateway_websockets": "", "gateway_connections_max": "", "gateway_users": "", "gateway_rooms": "",
+	"gateway_queue_bytes": "", "gateway_accepted_total": "", "gateway_accept_errors_total": "",
+	"gateway_wire_frames_in_total": "", "gateway_bytes_in_total": "", "gateway_writes_total": "", "gateway_bytes_out_total": "",
+	"gateway_pings_missed_total": "", "gateway_handshakes_total": "result", "gateway_frames_in_total": "type",
+	"gateway_refusals_total": "code", "gateway_deliveries_total": "result",
+	"gateway_closes_sent_total": "code", "gateway_closes_received_total": "code",
+	"gateway_redis_connected": "", "gateway_redis_subscriptions": "", "gateway_redis_queue_messages": "",
+	"gateway_redis_connects_total": "", "gateway_redis_received_total": "", "gateway_redis_published_total": "result",
+	"gateway_payloads_total": "type", "gateway_payloads_dropped_total": "cause",
+}
+
+// series reads the gateway's own time series, by their names with labels.
+func (n *testNode) series(t *testing.T) map[string]bool {
+	t.Helper()
+	all := map[string]bool{}
+	for line := range strings.Lines(n.getAdmin(t, "/metrics").body) {
+		if strings.HasPrefix(line, "gateway_") {
+			all[line[:strings.LastIndexByte(line, ' ')]] = true
+		}
+	}
+	return all
+}
+
+// TestServe_MetricsAreBounded gives the node names, types and codes that nobody
+// has heard of: no series may come of them, or clients could fill a Prometheus.
+func TestServe_MetricsAreBounded(t *testing.T) {
+	t.Parallel()
+	s := startSystem(t, nil)
+	before := s.a.series(t)
+	for i := range 5 {
+		c := s.a.connect(t, fmt.Sprint("user-", i))
+		c.join(fmt.Sprint("invented", i, ":1"))
+		c.send(fmt.Sprintf(`{"type":"invented-%d"}`, i))
+		c.awaitError("", 4005)
+		s.publish("websocket:user:"+c.user, fmt.Sprintf(`{"type":"made-up-%d"}`, i))
+		c.awaitText("made-up")
+		s.publish(fmt.Sprint("websocket:strange:", i), `{"type":"x"}`)
+	}
+	for _, code := range []websocket.StatusCode{3000, 3456, 4400, 4567, 4999} {
+		if err := s.a.connect(t, "ann").conn.Close(code, "a code of one's own"); err != nil {
+			t.Errorf("close with %d: %v", code, err)
+		}
+	}
+	s.a.mustDial(t, "?token=bad", nil).closed(4001)
+	known := map[string]*regexp.Regexp{
+		"":       regexp.MustCompile(`^$`),
+		"code":   regexp.MustCompile(`^\{code="(other|1\d\d\d|4[0-3]\d\d)"\}$`),
+		"result": regexp.MustCompile(`^\{result="[a-z_]+"\}$`),
+		"cause":  regexp.MustCompile(`^\{cause="[a-z_0-9]+"\}$`),
+		"type":   regexp.MustCompile(`^\{type="[a-z_]+"\}$`),
+	}
+	after := s.a.series(t)
+	missing := maps.Clone(families)
+	for name := range after {
+		family, labels, _ := strings.Cut(name, "{")
+		if labels != "" {
+			labels = "{" + labels
+		}
+		label, ok := families[family]
+		if !ok || !known[label].MatchString(labels) {
+			t.Errorf("%s is not a known series", name)
+		}
+		delete(missing, family)
+		if !before[name] && label != "code" {
+			t.Errorf("%s was not there from the start", name)
+		}
+	}
+	// Close codes appear with the first of their kind.
+	delete(missing, "gateway_closes_sent_total")
+	delete(missing, "gateway_closes_received_total")
+	if len(missing) > 0 {
+		t.Errorf("/metrics lacks %q", slices.Sorted(maps.Keys(missing)))
+	}
+}
+
+// TestServe_MetricsCount compares numbers with what was done.
+func TestServe_MetricsCount(t *testing.T) {
+	t.Parallel()
+	s := startSystem(t, nil)
+	ann, bob := s.a.connect(t, "ann"), s.a.connect(t, "bob")
+	ann.join("game:1")
+	bob.join("game:1")
+	ann.say("game:1", "counted")
+	bob.awaitText("counted")
+	ann.awaitText("counted")
+	ann.refused(4005, `{"type":"nonsense","id":"ID"}`)
+	s.a.mustDial(t, "?token=bad", nil).closed(4001)
+	s.a.get(t, "/ws?token=bad")
+	s.publish("websocket:broadcast", `{"type":"system"}`)
+	ann.awaitType("system")
+	bob.awaitType("system")
+	bob.leave()
+	for name, want := range map[string]float64{
+		"gateway_users": 1, "gateway_rooms": 1, "gateway_websockets": 1, "gateway_redis_connected": 1,
+		"gateway_queue_bytes":                               0,
+		`gateway_handshakes_total{result="ok"}`:             2,
+		`gateway_handshakes_total{result="bad_token"}`:      2,
+		`gateway_frames_in_total{type="join_room"}`:         2,
+		`gateway_frames_in_total{type="room_message"}`:      1,
+		`gateway_frames_in_total{type="other"}`:             1,
+		`gateway_refusals_total{code="4005"}`:               1,
+		`gateway_deliveries_total{result="sent"}`:           4,
+		`gateway_redis_published_total{result="ok"}`:        1,
+		`gateway_redis_received_total`:                      2,
+		`gateway_payloads_total{type="room_message"}`:       1,
+		`gateway_payloads_total{type="system"}`:             1,
+		`gateway_closes_sent_total{code="4001"}`:            1,
+		`gateway_closes_received_total{code="1000"}`:        1,
+		`gateway_closes_received_total{code="4001"}`:        1,
+		`gateway_payloads_dropped_total{cause="malformed"}`: 0,
+		`gateway_redis_published_total{result="away"}`:      0,
+		`gateway_handshakes_total{result="over_capacity"}`:  0,
+		`gateway_redis_subscriptions`:                       6, // broadcast, two users with two each, a room
+	} {
+		eventually(t, func() error { // a connection's end is counted a moment after its client's
+			if got := s.a.metric(t, name); got != want {
+				return fmt.Errorf("%s is %v, want %v", name, got, want)
+			}
+			return nil
+		})
+	}
+	for _, name := range []string{
+		"gateway_bytes_in_total", "gateway_bytes_out_total", "gateway_writes_total", "gateway_wire_frames_in_total", "gateway_accepted_total", "gateway_connections_max",
+	} {
+		if got := s.a.metric(t, name); got < 1 {
+			t.Errorf("%s is %v, want more", name, got)
+		}
+	}
+}
