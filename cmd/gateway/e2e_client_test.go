@@ -52,6 +52,12 @@ func within(t *testing.T, clients ...*client) {
 // dial opens a WebSocket to /ws; query is everything behind the path.
 func (n *testNode) dial(t testing.TB, query string, opts *websocket.DialOptions) (*websocket.Conn, error) {
 	t.Helper()
+	return dialHost(t, n.engine.Addr().String(), query, opts)
+}
+
+// dialHost is dial for whoever listens there.
+func dialHost(t testing.TB, host, query string, opts *websocket.DialOptions) (*websocket.Conn, error) {
+	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
 	if opts == nil {
@@ -65,7 +71,7 @@ func (n *testNode) dial(t testing.TB, query string, opts *websocket.DialOptions)
 	plain := *opts.HTTPClient
 	plain.Timeout = 0
 	opts.HTTPClient = &plain
-	conn, _, err := websocket.Dial(ctx, "ws://"+n.engine.Addr().String()+"/ws"+query, opts) //nolint:bodyclose // it closes the body
+	conn, _, err := websocket.Dial(ctx, "ws://"+host+"/ws"+query, opts) //nolint:bodyclose // it closes the body
 	if err != nil {
 		return nil, err
 	}
