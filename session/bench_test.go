@@ -112,6 +112,15 @@ func BenchmarkManager_ServeOnlineUsers(b *testing.B) {
 	}
 }
 
+// A delivery makes the frame that all its recipients share, and little else.
+func TestManager_ReceiveAllocs(t *testing.T) {
+	w := newWorld(t, nil)
+	const payload = `{"type":"room_message","room":"team:1","from":"u1","content":{"text":"hi"},"timestamp":1697356800}`
+	if got := testing.AllocsPerRun(1000, func() { w.Receive(ToRoom, "team:1", payload) }); got > 3 {
+		t.Errorf("a payload makes %v allocations, want at most 3", got)
+	}
+}
+
 // A ping costs no memory, and a message only what is kept of it.
 func TestSession_OnMessageAllocs(t *testing.T) {
 	for name, most := range map[string]float64{"ping": 0, "ping with id": 1, "user_message": 4, "room_message": 4} {

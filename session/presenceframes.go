@@ -129,9 +129,9 @@ func (s *Session) eachUser(env *message.Envelope, change func(room.Key, func(err
 		return errNoUsers
 	}
 	id := env.ID
-	pending := len(users)     // owned by the worker, as the next one
-	var failure error         // the first one
-	done := func(err error) { // called by the worker of this member, once for each user
+	// All changes are of one member, so one worker calls done, and owns these.
+	pending, failure := len(users), error(nil)
+	done := func(err error) {
 		if failure == nil {
 			failure = err
 		}
