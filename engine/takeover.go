@@ -109,8 +109,9 @@ func (s *connSink) control(op Opcode, payload []byte) error {
 }
 
 func (c *Conn) pong(payload []byte) error {
-	var scratch [maxControlPayload + 2]byte
-	b := append(appendHeader(scratch[:0], OpPong, false, len(payload)), payload...)
+	buf := encodePool.Get().(*[]byte)
+	defer encodePool.Put(buf)
+	*buf = append(appendHeader((*buf)[:0], OpPong, false, len(payload)), payload...)
 	c.wmu.Lock()
 	defer c.wmu.Unlock()
 	if c.has(flagCloseSent) {
@@ -119,7 +120,7 @@ func (c *Conn) pong(payload []byte) error {
 	if int(c.pending.Load()) > 2*c.ep.limits.WriteBufferBytes {
 		return nil // a peer that sends pings and never reads gets no more answers
 	}
-	_ = c.writeLocked(b)
+	_ = c.writeLocked(*buf)
 	return nil
 }
 
