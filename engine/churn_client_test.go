@@ -227,7 +227,7 @@ func (c *churner) end(way int) {
 			c.res.note(&c.res.Unclean, "%s: after its close frame: %v", c.id, err)
 			return
 		}
-		if n, err := c.conn.Read(c.chunk); err != io.EOF {
+		if n, err := c.conn.Read(c.chunk); !errors.Is(err, io.EOF) {
 			c.res.note(&c.res.Unclean, "%s: after both close frames: %d bytes, %v", c.id, n, err)
 		}
 	}

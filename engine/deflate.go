@@ -40,11 +40,14 @@ type deflater struct {
 	readers  sync.Pool // *inflater
 }
 
+// maxPooled is the size in bytes from which a buffer is not kept for reuse: one
+// big message must not pin its memory.
+const maxPooled = 256 << 10
+
 type inflater struct {
-	src  strings.Reader // deflateTail
-	data bytes.Reader
-	fr   io.ReadCloser
-	out  bytes.Buffer
+	src bytes.Buffer // a payload and deflateTail; flate reads this type fastest
+	fr  io.ReadCloser
+	out bytes.Buffer
 }
 
 func newDeflater(c Compression) *deflater {
@@ -91,13 +94,14 @@ func (d *deflater) encode(f *Frame) []byte {
 func (d *deflater) inflate(payload []byte, limit int, use func([]byte) error) error {
 	in := d.readers.Get().(*inflater)
 	defer d.readers.Put(in)
-	in.data.Reset(payload)
-	in.src.Reset(deflateTail)
-	in.out.Reset()
-	if in.out.Cap() > 1<<16 { // do not let one big message pin its buffer
-		in.out = bytes.Buffer{}
+	for _, buf := range []*bytes.Buffer{&in.src, &in.out} {
+		if buf.Reset(); buf.Cap() > maxPooled {
+			*buf = bytes.Buffer{}
+		}
 	}
-	if err := in.fr.(flate.Resetter).Reset(io.MultiReader(&in.data, &in.src), nil); err != nil {
+	in.src.Write(payload)
+	in.src.WriteString(deflateTail)
+	if err := in.fr.(flate.Resetter).Reset(&in.src, nil); err != nil {
 		return &closeError{CloseInternal, "inflate reset"}
 	}
 	n, err := io.Copy(&in.out, io.LimitReader(in.fr, int64(limit)+1))
