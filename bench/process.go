@@ -7,19 +7,18 @@ import (
 	"os"
 	"strconv"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
-// clockTick is the unit of times in /proc (USER_HZ), 100 a second on Linux.
-const clockTick = 10 * time.Millisecond
-
-// Usage is what a process has used, as /proc/PID tells it (proc(5)).
+// Usage is what a process has used.
 type Usage struct {
-	Resident int64         // bytes of resident memory
-	CPU      time.Duration // user and system time since its start
+	Resident int64         // bytes of resident memory, as /proc/PID/stat has them
+	CPU      time.Duration // user and system time since its start, to the nanosecond
 	Threads  int
 }
 
-// ReadUsage reads /proc of a running process.
+// ReadUsage asks the kernel about a running process.
 func ReadUsage(pid int) (Usage, error) {
 	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
 	if err != nil {
@@ -37,13 +36,42 @@ func ReadUsage(pid int) (Usage, error) {
 		err = errors.Join(err, convErr)
 		return n
 	}
-	u := Usage{
-		CPU:      time.Duration(number(14)+number(15)) * clockTick,
-		Threads:  int(number(20)),
-		Resident: number(24) * int64(os.Getpagesize()),
+	u := Usage{Threads: int(number(20)), Resident: number(24) * int64(os.Getpagesize())}
+	if err == nil {
+		u.CPU, err = processCPU(pid)
 	}
 	if err != nil {
 		return Usage{}, fmt.Errorf("bench: usage of process %d: %w", pid, err)
 	}
 	return u, nil
+}
+
+// cpuClock is CPUCLOCK_SCHED of Linux's include/linux/posix-timers.h: what the
+// scheduler counts, where /proc only has hundredths of a second.
+const cpuClock = 2
+
+// processCPU reads the CPU-time clock of a process (clock_getcpuclockid(3)).
+func processCPU(pid int) (time.Duration, error) {
+	var ts unix.Timespec
+	if err := unix.ClockGettime(int32(^pid<<3|cpuClock), &ts); err != nil {
+		return 0, fmt.Errorf("CPU clock: %w", err)
+	}
+	return time.Duration(ts.Nano()), nil
+}
+
+// ReadResident counts the resident pages of a process one by one, bytes.
+// Usage.Resident comes from counters of which each CPU keeps a share to itself,
+// and may be off by some hundred kilobytes.
+func ReadResident(pid int) (int64, error) {
+	rollup, err := os.ReadFile(fmt.Sprintf("/proc/%d/smaps_rollup", pid))
+	if err != nil {
+		return 0, fmt.Errorf("bench: memory of process %d: %w", pid, err)
+	}
+	for line := range bytes.Lines(rollup) {
+		var kilobytes int64
+		if n, _ := fmt.Sscanf(string(line), "Rss: %d kB", &kilobytes); n == 1 {
+			return kilobytes << 10, nil
+		}
+	}
+	return 0, fmt.Errorf("bench: memory of process %d: no Rss in smaps_rollup", pid)
 }

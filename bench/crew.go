@@ -1,0 +1,208 @@
+package bench
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"sync"
+	"syscall"
+
+	"github.com/ginforge/gateway/bench/worker"
+)
+
+// PerWorker is how many connections one worker holds at most: the test machines
+// allow a process 20,000 files.
+const PerWorker = 19_500
+
+// Link is a running worker: its standard streams, and a wait for its end.
+type Link struct {
+	In   io.WriteCloser
+	Out  io.Reader
+	Wait func() error
+}
+
+// Spawn starts a worker.
+type Spawn func() (Link, error)
+
+// SpawnCommand returns a Spawn that runs a command line, such as `wsbench
+// worker`, as a process that dies with this one.
+func SpawnCommand(command ...string) Spawn {
+	return func() (Link, error) {
+		cmd := exec.Command(command[0], command[1:]...)
+		cmd.Stderr = os.Stderr
+		cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL, Setpgid: true}
+		in, err := cmd.StdinPipe()
+		if err != nil {
+			return Link{}, err
+		}
+		out, err := cmd.StdoutPipe()
+		if err != nil {
+			return Link{}, err
+		}
+		return Link{In: in, Out: out, Wait: cmd.Wait}, cmd.Start()
+	}
+}
+
+// Crew is the workers of one measurement. Its methods are for one goroutine.
+type Crew struct {
+	members []*member
+}
+
+// member is one worker, seen from here.
+type member struct {
+	link    Link
+	orders  *json.Encoder
+	reports chan *worker.Report // buffered for the one that was asked for
+	ended   chan struct{}       // closed when its output has ended
+
+	mu       sync.Mutex // guards the fields below
+	progress worker.Progress
+	err      error
+}
+
+// Hire starts workers for cfg.Total users, n of them or, when n is 0, as few as
+// can hold the connections. servers are given out in turn.
+func Hire(spawn Spawn, cfg worker.Config, n int, servers ...string) (*Crew, error) {
+	if least := (cfg.Total + PerWorker - 1) / PerWorker; n < least {
+		n = least
+	}
+	c := &Crew{}
+	for w := range n {
+		mine := cfg
+		mine.First = cfg.Total * w / n
+		mine.Count = cfg.Total*(w+1)/n - mine.First
+		mine.Rate = cfg.Rate / float64(n)
+		mine.Server = servers[w%len(servers)]
+		m, err := hire(spawn, mine)
+		if err != nil {
+			c.Dismiss()
+			return nil, fmt.Errorf("bench: start worker %d of %d: %w", w+1, n, err)
+		}
+		c.members = append(c.members, m)
+	}
+	return c, nil
+}
+
+func hire(spawn Spawn, cfg worker.Config) (*member, error) {
+	link, err := spawn()
+	if err != nil {
+		return nil, err
+	}
+	m := &member{
+		link: link, orders: json.NewEncoder(link.In),
+		reports: make(chan *worker.Report, 1), ended: make(chan struct{}),
+	}
+	go m.listen()
+	return m, m.orders.Encode(cfg)
+}
+
+// listen takes what the worker tells until its output ends.
+func (m *member) listen() {
+	defer close(m.ended)
+	for tells := json.NewDecoder(m.link.Out); ; {
+		var t worker.Tell
+		if err := tells.Decode(&t); err != nil {
+			m.fail(fmt.Errorf("worker ended: %w", err))
+			return
+		}
+		switch {
+		case t.Report != nil:
+			m.reports <- t.Report
+		case t.Progress != nil:
+			m.mu.Lock()
+			m.progress = *t.Progress
+			m.mu.Unlock()
+		case t.Error != "":
+			m.fail(errors.New(t.Error))
+		}
+	}
+}
+
+// fail keeps the first reason why the worker is of no more use.
+func (m *member) fail(err error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.err == nil {
+		m.err = err
+	}
+}
+
+// Len is the number of workers.
+func (c *Crew) Len() int { return len(c.members) }
+
+// Order gives every worker the same command.
+func (c *Crew) Order(cmd worker.Command) error {
+	return c.OrderEach(func(int) worker.Command { return cmd })
+}
+
+// OrderEach gives each worker a command of its own.
+func (c *Crew) OrderEach(cmd func(i int) worker.Command) error {
+	for i, m := range c.members {
+		if err := m.orders.Encode(cmd(i)); err != nil {
+			return fmt.Errorf("bench: worker %d: %w", i+1, errors.Join(m.failure(), err))
+		}
+	}
+	return nil
+}
+
+func (m *member) failure() error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.err
+}
+
+// Progress sums up where the workers stand, or says that one has failed.
+func (c *Crew) Progress() (worker.Progress, error) {
+	var sum worker.Progress
+	for i, m := range c.members {
+		m.mu.Lock()
+		p, err := m.progress, m.err
+		m.mu.Unlock()
+		if err != nil {
+			return sum, fmt.Errorf("bench: worker %d: %w", i+1, err)
+		}
+		sum = addProgress(sum, p)
+	}
+	return sum, nil
+}
+
+func addProgress(a, b worker.Progress) worker.Progress {
+	return worker.Progress{
+		Open: a.Open + b.Open, Joined: a.Joined + b.Joined, Failed: a.Failed + b.Failed, Closed: a.Closed + b.Closed,
+		Got: a.Got + b.Got, Sent: a.Sent + b.Sent,
+		LastJoin: max(a.LastJoin, b.LastJoin), LastGot: max(a.LastGot, b.LastGot),
+	}
+}
+
+// Report asks every worker what it has measured since the last begin.
+func (c *Crew) Report(ctx context.Context) ([]*worker.Report, error) {
+	if err := c.Order(worker.Command{Do: "report"}); err != nil {
+		return nil, err
+	}
+	reports := make([]*worker.Report, len(c.members))
+	for i, m := range c.members {
+		select {
+		case reports[i] = <-m.reports:
+		case <-m.ended:
+			return nil, fmt.Errorf("bench: worker %d: %w", i+1, m.failure())
+		case <-ctx.Done():
+			return nil, fmt.Errorf("bench: worker %d: no report: %w", i+1, ctx.Err())
+		}
+	}
+	return reports, nil
+}
+
+// Dismiss ends the workers, which closes their connections, and waits for them.
+func (c *Crew) Dismiss() {
+	for _, m := range c.members {
+		_ = m.link.In.Close() // which is what ends a worker
+	}
+	for _, m := range c.members {
+		<-m.ended
+		_ = m.link.Wait() // what went wrong was told before
+	}
+}

@@ -1,0 +1,87 @@
+package bench
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/ginforge/gateway/bench/worker"
+)
+
+// Fanout publishes to rooms from a backend. With one room it is fanout, with more
+// it is rooms.
+type Fanout struct{ P Parameters }
+
+// Name is fanout or rooms.
+func (f Fanout) Name() string {
+	if f.P.Rooms == 1 {
+		return "fanout"
+	}
+	return "rooms"
+}
+
+// Parameters are what it was set to.
+func (f Fanout) Parameters() Parameters { return f.P }
+
+// Validate tells what is wrong with the parameters.
+func (f Fanout) Validate() error {
+	if f.P.Rooms < 1 || f.P.Rooms > 0 && f.P.Connections%f.P.Rooms != 0 {
+		return fmt.Errorf("rooms: %d, want a number that %d connections can be spread over evenly", f.P.Rooms, f.P.Connections)
+	}
+	if f.P.Burst < 1 {
+		return fmt.Errorf("burst: %d, want 1 or more", f.P.Burst)
+	}
+	return f.P.messages()
+}
+
+// What says what is done.
+func (f Fanout) What() string {
+	messages := fmt.Sprintf("%v messages a second", f.P.Rate)
+	if f.P.Burst > 1 {
+		messages = fmt.Sprintf("%v times a second %d messages back to back", f.P.Rate, f.P.Burst)
+	}
+	where := fmt.Sprintf("one room of %d users", f.P.Connections)
+	if f.P.Rooms > 1 {
+		where = fmt.Sprintf("each of %d rooms of %d users", f.P.Rooms, f.P.Connections/f.P.Rooms)
+	}
+	return fmt.Sprintf("a backend publishes %s of about %d bytes to %s for %v", messages, f.P.Size, where, f.P.Duration)
+}
+
+// warmUp is what is published before the measurement, of which nothing is
+// counted.
+const warmUp = 5
+
+// Run connects everybody and publishes.
+func (f Fanout) Run(ctx context.Context, s *Stage) error {
+	if err := s.gather(ctx, f.P, worker.ModeRoom); err != nil {
+		return err
+	}
+	if err := s.settle(ctx, f.P.Settle); err != nil {
+		return err
+	}
+	rate := f.P.Rate * float64(f.P.Rooms)
+	plan := Plan{
+		Rate: rate, Burst: f.P.Burst, Streams: f.P.Rooms, Size: f.P.Size, Channel: roomChannels(f.P.Rooms),
+		N: max(1, int(rate*f.P.Duration.Seconds())),
+	}
+	members := f.P.Connections / f.P.Rooms
+	warm := plan
+	warm.N = min(plan.N, warmUp*f.P.Rooms)
+	if _, _, err := s.publish(ctx, warm, members); err != nil {
+		return err
+	}
+	s.Result.Notes = nil
+	var err error
+	s.Result.Delivery, s.Result.Client, err = s.publish(ctx, plan, members)
+	return err
+}
+
+// roomChannels returns the names of rooms and of their channels.
+func roomChannels(rooms int) func(stream int) (channel, room string) {
+	names := make([]string, rooms)
+	channels := make([]string, rooms)
+	for r := range rooms {
+		names[r] = worker.RoomName(r, rooms)
+		channels[r] = "websocket:room:" + names[r]
+	}
+	return func(stream int) (channel, room string) { return channels[stream], names[stream] }
+}

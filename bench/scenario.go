@@ -1,0 +1,153 @@
+package bench
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/ginforge/gateway/bench/worker"
+)
+
+// Scenario is one kind of load.
+type Scenario interface {
+	// Name is the word on the command line.
+	Name() string
+	// What says in one sentence what will be done.
+	What() string
+	// Parameters are what it was set to.
+	Parameters() Parameters
+	// Validate tells what is wrong with the parameters.
+	Validate() error
+	// Run carries it out and fills in the stage's result.
+	Run(ctx context.Context, s *Stage) error
+}
+
+// Parameters are what scenarios can be set to; each uses some of them.
+type Parameters struct {
+	Connections int           `json:"connections"`
+	Rooms       int           `json:"rooms,omitempty"`
+	Personal    bool          `json:"personal,omitempty"` // one more room for each user alone
+	Rate        float64       `json:"rate,omitempty"`     // messages or bursts a second
+	Burst       int           `json:"burst,omitempty"`
+	Size        int           `json:"size,omitempty"` // about the bytes of a message
+	Duration    time.Duration `json:"duration,omitempty"`
+	Arrival     float64       `json:"arrival,omitempty"` // connections a second; 0: one when another is done
+	InFlight    int           `json:"in_flight,omitempty"`
+	Workers     int           `json:"workers,omitempty"` // client processes; 0: as few as can hold the connections
+	Settle      time.Duration `json:"settle,omitempty"`  // rest after the last has joined
+	Reset       bool          `json:"reset,omitempty"`   // herd: cut with RST
+	Nodes       int           `json:"nodes,omitempty"`   // million: gateways
+	Buffer      int           `json:"buffer,omitempty"`  // bytes of the clients' socket buffers; 0: the kernel's choice
+}
+
+// The bounds of every scenario.
+const (
+	maxConnections = 2_000_000
+	maxRate        = 1_000_000
+	maxDuration    = time.Hour
+	maxSize        = 60_000
+)
+
+// validate tells what is wrong with parameters in any scenario.
+func (p Parameters) validate() error {
+	var errs []error
+	check := func(ok bool, format string, args ...any) {
+		if !ok {
+			errs = append(errs, fmt.Errorf(format, args...))
+		}
+	}
+	check(p.Connections >= 1 && p.Connections <= maxConnections, "connections: %d, want 1 to %d", p.Connections, maxConnections)
+	check(p.Rooms >= 0 && p.Rooms <= p.Connections, "rooms: %d, want 0 to the number of connections, %d", p.Rooms, p.Connections)
+	check(p.Rate >= 0 && p.Rate <= maxRate, "rate: %v, want 0 to %d a second", p.Rate, maxRate)
+	check(p.Burst >= 0 && p.Burst <= 1000, "burst: %d, want 1 to 1000", p.Burst)
+	check(p.Size >= 0 && p.Size <= maxSize, "size: %d, want at most %d bytes", p.Size, maxSize)
+	check(p.Duration >= 0 && p.Duration <= maxDuration, "duration: %v, want at most %v", p.Duration, maxDuration)
+	check(p.Arrival >= 0, "arrival: %v, want 0 or more a second", p.Arrival)
+	check(p.InFlight >= 0 && p.InFlight <= PerWorker, "in-flight: %d, want at most %d", p.InFlight, PerWorker)
+	check(p.Workers >= 0 && p.Workers <= p.Connections, "workers: %d, want 0 to the number of connections", p.Workers)
+	check(p.Settle >= 0 && p.Settle <= maxDuration, "settle: %v, want at most %v", p.Settle, maxDuration)
+	check(p.Buffer >= 0, "buffer: %d, want 0 or more bytes", p.Buffer)
+	return errors.Join(errs...)
+}
+
+// messages tells what is wrong with the parameters of a scenario that sends.
+func (p Parameters) messages() error {
+	err := p.validate()
+	if p.Rate == 0 {
+		err = errors.Join(err, errors.New("rate: 0, want more"))
+	}
+	if p.Duration == 0 {
+		err = errors.Join(err, errors.New("duration: 0s, want more"))
+	}
+	return err
+}
+
+// Reporter shows how a measurement gets on. Its methods are called by one
+// goroutine.
+type Reporter interface {
+	// Say shows a line.
+	Say(format string, args ...any)
+	// Begin starts a bar for something that has total steps; Set moves it, End
+	// ends it.
+	Begin(what string, total int64)
+	Set(done int64)
+	End()
+}
+
+// Runner measures candidates with scenarios.
+type Runner struct {
+	Redis    string // host:port of the Redis that servers and publishers use
+	RedisPID int    // its process, 0 when it is not to be measured
+	Secret   string // of the servers' tokens
+	Spawn    Spawn
+	Report   Reporter
+	Log      io.Writer // of the servers; nil for none
+}
+
+// Measure starts a candidate, runs a scenario against it, and stops it. The
+// result holds what was measured also when an error is returned.
+func (r *Runner) Measure(ctx context.Context, sc Scenario, c Candidate, round int) (*Result, error) {
+	result := &Result{
+		Scenario: sc.Name(), Target: c.Name, Round: round, What: sc.What(),
+		Parameters: sc.Parameters(), Started: time.Now(),
+	}
+	if err := sc.Validate(); err != nil {
+		return result, fmt.Errorf("bench: %s: %w", sc.Name(), err)
+	}
+	r.Report.Say("%s, %s: %s", sc.Name(), c.Name, sc.What())
+	target, err := c.Start(ctx, "redis://"+r.Redis, r.Log)
+	if err != nil {
+		return result, err
+	}
+	sampling, stop := context.WithCancel(ctx)
+	s := &Stage{Runner: r, Target: target, Result: result, sampler: startSampler(sampling, target.PID())}
+	err = sc.Run(ctx, s)
+	stop()
+	result.Samples = s.sampler.taken()
+	result.Seconds = time.Since(result.Started).Seconds()
+	if s.crew != nil {
+		s.crew.Dismiss()
+	}
+	return result, errors.Join(err, r.stop(target))
+}
+
+// stopTimeout is how long a server may take to end after its clients have gone.
+const stopTimeout = 20 * time.Second
+
+// stop ends a target, also when the run has been interrupted.
+func (r *Runner) stop(target Target) error {
+	ctx, cancel := context.WithTimeout(context.Background(), stopTimeout)
+	defer cancel()
+	return target.Stop(ctx)
+}
+
+// workerConfig is what a scenario's workers have in common.
+func (s *Stage) workerConfig(p Parameters, mode worker.Mode) worker.Config {
+	return worker.Config{
+		Path: "/ws", Secret: s.Secret, Total: p.Connections, Rooms: p.Rooms, Personal: p.Personal,
+		Join: s.Target.Joins(), Mode: mode, InFlight: p.InFlight, Rate: p.Arrival,
+		ReceiveBuffer: p.Buffer, SendBuffer: p.Buffer,
+	}
+}

@@ -1,0 +1,186 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"github.com/ginforge/gateway/bench"
+)
+
+// measurement is what to measure and where to put the result: the flags that are
+// not a scenario's own.
+type measurement struct {
+	targets []string
+	gateway string   // binary
+	set     []string // settings of the gateway
+	url     string   // of a server that runs already
+	pid     int
+	redis   string
+	secret  string
+	rounds  int
+	limit   time.Duration
+	results string
+	name    string
+	log     string
+}
+
+func newMeasurement() *measurement { return &measurement{} }
+
+func (m *measurement) flags(f *pflag.FlagSet) {
+	f.StringArrayVar(&m.targets, "target", []string{"gateway"}, "what to measure: gateway, or a `name`=COMMAND LINE that keeps to the contract of peers (repeatable)")
+	f.StringVar(&m.gateway, "gateway", defaultGateway(), "the gateway's `binary`")
+	f.StringArrayVar(&m.set, "set", nil, "a `key=value` of the gateway's configuration (repeatable)")
+	f.StringVar(&m.url, "url", "", "measure the server at this `host:port` instead, which somebody else has started")
+	f.IntVar(&m.pid, "pid", 0, "its process, for CPU and memory")
+	f.StringVar(&m.redis, "redis", "", "`host:port` of the Redis that the servers use (default: one is started)")
+	f.StringVar(&m.secret, "secret", bench.Secret, "signs the users' tokens (with --url: the server's)")
+	f.IntVar(&m.rounds, "rounds", 1, "measure each target so often, in turns")
+	f.DurationVar(&m.limit, "limit", 30*time.Minute, "stop after this time whatever happens")
+	f.StringVar(&m.results, "results", "", "write DATE-NAME.json to this `directory` (default: nowhere)")
+	f.StringVar(&m.name, "name", "", "NAME in the file's name (default: the scenario's)")
+	f.StringVar(&m.log, "log", "", "append what the servers log to this `file` (default: it is dropped)")
+}
+
+// defaultGateway is the gateway beside this program, where make build puts it.
+func defaultGateway() string {
+	self, err := os.Executable()
+	if err != nil {
+		return "gateway"
+	}
+	return filepath.Join(filepath.Dir(self), "gateway")
+}
+
+// candidates returns what to measure.
+func (m *measurement) candidates() ([]bench.Candidate, error) {
+	if m.url != "" {
+		server, err := netip.ParseAddrPort(m.url)
+		if err != nil {
+			return nil, fmt.Errorf("--url %q: want an IPv4 address and a port, such as 127.0.0.1:8087", m.url)
+		}
+		if m.redis == "" {
+			return nil, errors.New("--url needs --redis, the Redis that the server uses")
+		}
+		return []bench.Candidate{bench.OutsideCandidate(bench.Outside{Server: server, Process: m.pid})}, nil
+	}
+	candidates := make([]bench.Candidate, len(m.targets))
+	for i, t := range m.targets {
+		switch name, command, custom := strings.Cut(t, "="); {
+		case custom:
+			candidates[i] = bench.PeerCandidate(name, strings.Fields(command)...)
+		case t == "gateway":
+			candidates[i] = bench.GatewayCandidate(t, m.gateway, m.set...)
+		default:
+			return nil, fmt.Errorf("--target %q: want gateway or NAME=COMMAND", t)
+		}
+	}
+	return candidates, nil
+}
+
+// run measures every candidate with every scenario and shows the results.
+func (m *measurement) run(cmd *cobra.Command, scenarios []bench.Scenario) error {
+	candidates, err := m.candidates()
+	if err != nil {
+		return err
+	}
+	for _, s := range scenarios {
+		if err := s.Validate(); err != nil {
+			return fmt.Errorf("%s: %w", s.Name(), err)
+		}
+	}
+	ctx, cancel := context.WithTimeout(cmd.Context(), m.limit)
+	defer cancel()
+	runner, end, err := m.runner(ctx, cmd)
+	if err != nil {
+		return err
+	}
+	defer end()
+	doc := &bench.Document{
+		Schema: bench.Schema, Name: m.documentName(scenarios), Started: time.Now(),
+		Command: "wsbench " + strings.Join(os.Args[1:], " "), Machine: bench.ThisMachine(),
+	}
+	err = m.measure(ctx, runner, doc, scenarios, candidates)
+	return errors.Join(err, m.show(cmd, doc))
+}
+
+func (m *measurement) documentName(scenarios []bench.Scenario) string {
+	if m.name != "" {
+		return m.name
+	}
+	return scenarios[0].Name()
+}
+
+// measure fills the document. A target that fails does not keep the others from
+// being measured.
+func (m *measurement) measure(ctx context.Context, r *bench.Runner, doc *bench.Document, scenarios []bench.Scenario, candidates []bench.Candidate) error {
+	var errs []error
+	for _, s := range scenarios {
+		for round := range m.rounds {
+			for _, c := range candidates {
+				result, err := r.Measure(ctx, s, c, round+1)
+				doc.Results = append(doc.Results, result)
+				if err != nil {
+					errs = append(errs, fmt.Errorf("%s, %s: %w", s.Name(), c.Name, err))
+					result.Notes = append(result.Notes, err.Error())
+				}
+				if ctx.Err() != nil {
+					return errors.Join(errs...)
+				}
+			}
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// runner starts what all measurements share; end ends it.
+func (m *measurement) runner(ctx context.Context, cmd *cobra.Command) (r *bench.Runner, end func(), err error) {
+	self, err := os.Executable()
+	if err != nil {
+		return nil, nil, fmt.Errorf("find this program to start workers: %w", err)
+	}
+	r = &bench.Runner{
+		Redis: m.redis, Secret: m.secret, Spawn: bench.SpawnCommand(self, "worker"), Report: newReporter(cmd.ErrOrStderr()),
+	}
+	end = func() {}
+	if m.log != "" {
+		f, err := os.OpenFile(m.log, os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o644)
+		if err != nil {
+			return nil, nil, fmt.Errorf("--log: %w", err)
+		}
+		r.Log, end = f, func() { _ = f.Close() }
+	}
+	if m.redis == "" {
+		server, err := bench.StartRedis(ctx)
+		if err != nil {
+			end()
+			return nil, nil, err
+		}
+		closeLog := end
+		r.Redis, r.RedisPID, end = server.Addr, server.PID(), func() { server.Stop(); closeLog() }
+	}
+	return r, end, nil
+}
+
+// show prints the table and saves the document.
+func (m *measurement) show(cmd *cobra.Command, doc *bench.Document) error {
+	fmt.Fprintf(cmd.OutOrStdout(), "\n%s\n", doc.Machine)
+	if err := bench.WriteTable(cmd.OutOrStdout(), doc.Results); err != nil {
+		return err
+	}
+	if m.results == "" {
+		return nil
+	}
+	path, err := doc.Save(m.results)
+	if err == nil {
+		fmt.Fprintf(cmd.OutOrStdout(), "\nwritten to %s\n", path)
+	}
+	return err
+}

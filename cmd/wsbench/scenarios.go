@@ -1,0 +1,104 @@
+package main
+
+import (
+	"time"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"github.com/ginforge/gateway/bench"
+)
+
+// scenario is one subcommand: its texts, its defaults, and its own flags.
+type scenario struct {
+	name, short, example string
+	defaults             bench.Parameters
+	flags                func(*pflag.FlagSet, *bench.Parameters)
+	make                 func(bench.Parameters) bench.Scenario
+}
+
+var scenarios = []scenario{
+	{
+		name: "connect", short: "Open connections as a storm or at a rate: handshakes a second, their latency and CPU",
+		example:  "  wsbench connect -n 15000\n  wsbench connect -n 15000 --arrival 2000",
+		defaults: bench.Parameters{Connections: 15_000, Rooms: 1},
+		make:     func(p bench.Parameters) bench.Scenario { return bench.Connect{P: p} },
+	},
+	{
+		name: "idle", short: "Leave connections alone: memory of server and kernel for each",
+		example:  "  wsbench idle -n 15000 --settle 20s\n  wsbench idle -n 15000 --personal",
+		defaults: bench.Parameters{Connections: 15_000, Rooms: 1, Settle: 20 * time.Second},
+		flags: func(f *pflag.FlagSet, p *bench.Parameters) {
+			roomsFlag(f, p)
+			f.BoolVar(&p.Personal, "personal", p.Personal, "one more room for each user alone")
+		},
+		make: func(p bench.Parameters) bench.Scenario { return bench.Idle{P: p} },
+	},
+	{
+		name: "fanout", short: "Publish to one room of everybody: CPU for each delivery, latency, losses",
+		example: "  wsbench fanout -n 15000 --rate 5\n  wsbench fanout -n 15000 --rate 1 --burst 20",
+		defaults: bench.Parameters{
+			Connections: 15_000, Rooms: 1, Rate: 5, Burst: 1, Size: 133, Duration: 10 * time.Second, Settle: 3 * time.Second,
+		},
+		flags: messageFlags,
+		make:  func(p bench.Parameters) bench.Scenario { return bench.Fanout{P: p} },
+	},
+	{
+		name: "rooms", short: "Publish to many small rooms",
+		example: "  wsbench rooms -n 15000 --rooms 1000 --rate 1",
+		defaults: bench.Parameters{
+			Connections: 15_000, Rooms: 1000, Rate: 1, Burst: 1, Size: 133, Duration: 10 * time.Second, Settle: 3 * time.Second,
+		},
+		flags: func(f *pflag.FlagSet, p *bench.Parameters) {
+			roomsFlag(f, p)
+			messageFlags(f, p)
+		},
+		make: func(p bench.Parameters) bench.Scenario { return bench.Fanout{P: p} },
+	},
+}
+
+func roomsFlag(f *pflag.FlagSet, p *bench.Parameters) {
+	f.IntVar(&p.Rooms, "rooms", p.Rooms, "rooms, over which the users are spread evenly")
+}
+
+func messageFlags(f *pflag.FlagSet, p *bench.Parameters) {
+	f.Float64Var(&p.Rate, "rate", p.Rate, "messages, or bursts of them, a second in each room")
+	f.IntVar(&p.Burst, "burst", p.Burst, "messages back to back each time")
+	f.IntVar(&p.Size, "size", p.Size, "about the bytes of a message")
+	durationFlags(f, p)
+}
+
+func durationFlags(f *pflag.FlagSet, p *bench.Parameters) {
+	f.DurationVar(&p.Duration, "duration", p.Duration, "how long to send")
+}
+
+// commonFlags are those of every scenario.
+func commonFlags(f *pflag.FlagSet, p *bench.Parameters) {
+	f.IntVarP(&p.Connections, "connections", "n", p.Connections, "connections, one user each")
+	f.Float64Var(&p.Arrival, "arrival", p.Arrival, "connections a second, in an open loop (0: begin one when another is done)")
+	f.IntVar(&p.InFlight, "in-flight", p.InFlight, "handshakes under way at once in each client process (0: 256)")
+	f.IntVar(&p.Workers, "workers", p.Workers, "client processes (0: as few as can hold the connections)")
+	f.DurationVar(&p.Settle, "settle", p.Settle, "rest after the last has joined")
+	f.IntVar(&p.Buffer, "buffer", p.Buffer, "bytes of the clients' socket buffers (0: the kernel's choice)")
+}
+
+func scenarioCommands() []*cobra.Command {
+	commands := make([]*cobra.Command, len(scenarios))
+	for i, s := range scenarios {
+		p, m := s.defaults, newMeasurement()
+		commands[i] = &cobra.Command{
+			Use: s.name, Short: s.short, Example: s.example, Args: cobra.NoArgs,
+			RunE: func(cmd *cobra.Command, _ []string) error {
+				return m.run(cmd, []bench.Scenario{s.make(p)})
+			},
+		}
+		flags := commands[i].Flags()
+		flags.SortFlags = false
+		commonFlags(flags, &p)
+		if s.flags != nil {
+			s.flags(flags, &p)
+		}
+		m.flags(flags)
+	}
+	return commands
+}
