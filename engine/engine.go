@@ -43,6 +43,8 @@ type Engine struct {
 	listener *listener // set by Start
 	done     chan struct{}
 	stopOnce sync.Once // guards closing listener and done
+	haltOnce sync.Once // guards stopping http, which does not bear it twice
+	halted   chan struct{}
 	running  sync.WaitGroup
 	stopTick context.CancelFunc // set by Start
 }
@@ -75,6 +77,7 @@ func New(cfg Config, handler http.Handler, log zerolog.Logger) (*Engine, error) 
 		limitedLog: newLimitedLog(log),
 		deflater:   newDeflater(cfg.Compression),
 		done:       make(chan struct{}),
+		halted:     make(chan struct{}),
 	}
 	e.wheel = newWheel(cfg, e.silent)
 	silenceNbio(log)
@@ -153,14 +156,23 @@ func (e *Engine) StopAccepting() {
 
 // Stop ends accepting, cuts every connection that is still open and waits until
 // all goroutines have ended and every OnClose has been called, or until ctx ends.
+// It may be called again to go on waiting.
 func (e *Engine) Stop(ctx context.Context) error {
 	e.StopAccepting()
 	e.stopTick()
 	e.running.Wait()
-	if err := e.http.Engine.Shutdown(ctx); err != nil {
-		return fmt.Errorf("engine: stop event loop: %w", err)
+	e.haltOnce.Do(func() {
+		go func() { // ends when all connections have
+			e.http.Engine.Stop()
+			close(e.halted)
+		}()
+	})
+	select {
+	case <-e.halted:
+		return nil
+	case <-ctx.Done():
+		return fmt.Errorf("engine: stop event loop: %w", ctx.Err())
 	}
-	return nil
 }
 
 // closed is nbio's last word on a connection, on its close goroutine.
