@@ -15,13 +15,15 @@ func check(t testing.TB, w *world) {
 		checkMembers(t, s)
 		checkIdle(t, s)
 		waiting := 0
-		for key, l := range s.lists {
-			checkList(t, s, key, l)
-			waiting += len(l.waiting)
-			lists[key] |= 1 << s.index
+		for l := range s.lists.all() {
+			checkList(t, s, l)
+			if len(s.waiting[l]) > 0 {
+				waiting++
+			}
+			lists[l.key()] |= 1 << s.index
 		}
-		if waiting != s.waiting {
-			t.Errorf("shard %d counts %d waiters, and has %d", s.index, s.waiting, waiting)
+		if waiting != len(s.waiting) {
+			t.Errorf("shard %d has waiters for %d lists, %d of them its own", s.index, len(s.waiting), waiting)
 		}
 		members += int64(len(s.members))
 	}
@@ -51,9 +53,9 @@ func checkMembers(t testing.TB, s *shard) {
 		}
 		count := [3]int32{}
 		for j, seat := range m.seats {
-			key := seat.list.key
+			key := seat.list.key()
 			count[key.Kind]++
-			if s.lists[key] != seat.list {
+			if s.find(key) != seat.list {
 				t.Errorf("%s has a seat in a list of %s that is not the shard's", m.user, nameOf(key))
 			}
 			if o := seat.list.occupants[seat.index]; o.member != m || int(o.seat) != j {
@@ -76,10 +78,11 @@ func checkMembers(t testing.TB, s *shard) {
 }
 
 // checkList looks at the members of a list.
-func checkList(t testing.TB, s *shard, key Key, l *list) {
+func checkList(t testing.TB, s *shard, l *list) {
 	t.Helper()
-	if l.key != key || len(l.occupants) == 0 {
-		t.Errorf("the list of %s is %s with %d occupants", nameOf(key), nameOf(l.key), len(l.occupants))
+	key := l.key()
+	if s.find(key) != l || len(l.occupants) == 0 {
+		t.Errorf("the list of %s is not found, or has no occupant: %d", nameOf(key), len(l.occupants))
 	}
 	for i, o := range l.occupants {
 		m := o.member
@@ -89,7 +92,7 @@ func checkList(t testing.TB, s *shard, key Key, l *list) {
 			t.Errorf("occupant %d of %s is seat %d of %s, which is elsewhere", i, nameOf(key), o.seat, m.user)
 		}
 	}
-	for _, waiter := range l.waiting {
+	for _, waiter := range s.waiting[l] {
 		if waiter.member.in(key) < 0 {
 			t.Errorf("%s waits for %s and is not in it", waiter.member.user, nameOf(key))
 		}
@@ -97,8 +100,8 @@ func checkList(t testing.TB, s *shard, key Key, l *list) {
 	if !l.open {
 		t.Errorf("%s does not take deliveries", nameOf(key))
 	}
-	if l.confirmed && len(l.waiting) > 0 {
-		t.Errorf("%s is confirmed and %d wait", nameOf(key), len(l.waiting))
+	if l.confirmed && len(s.waiting[l]) > 0 {
+		t.Errorf("%s is confirmed and %d wait", nameOf(key), len(s.waiting[l]))
 	}
 }
 
@@ -113,7 +116,7 @@ func checkIdle(t testing.TB, s *shard) {
 			len(s.orphans), len(s.outbox.runs), len(s.outbox.dirty), len(s.outbox.links)-1)
 	}
 	for user, d := range s.departures {
-		if _, here := s.lists[User(user)]; here != d.here {
+		if here := s.find(User(user)) != nil; here != d.here {
 			t.Errorf("%s is within its grace, here: %v, want %v", user, d.here, here)
 		}
 	}
@@ -124,7 +127,7 @@ func checkRegistry(t testing.TB, w *world, lists map[Key]uint64) {
 	t.Helper()
 	entries := 0
 	for i := range w.registry.buckets {
-		entries += len(w.registry.buckets[i].entries)
+		entries += w.registry.buckets[i].entries.count
 	}
 	for key, shards := range lists {
 		if key.Kind == KindUser {
@@ -156,7 +159,7 @@ func checkBus(t testing.TB, w *world, lists map[Key]uint64) {
 			t.Errorf("%s is not subscribed", nameOf(key))
 		}
 		eachShard(shards, func(i int) {
-			if got := w.shards[i].lists[key].confirmed; got != (waits == nil) {
+			if got := w.shards[i].find(key).confirmed; got != (waits == nil) {
 				t.Errorf("%s is confirmed in shard %d: %v, want %v", nameOf(key), i, got, !got)
 			}
 		})
@@ -174,8 +177,8 @@ func checkEmpty(t testing.TB, w *world) {
 	t.Helper()
 	check(t, w)
 	for _, s := range w.shards {
-		if len(s.members) > 0 || len(s.lists) > 0 || slices.ContainsFunc(s.members[:cap(s.members)], func(m *Member) bool { return m != nil }) {
-			t.Errorf("shard %d keeps %d members and %d lists after the last has left", s.index, len(s.members), len(s.lists))
+		if len(s.members) > 0 || s.lists.count > 0 || slices.ContainsFunc(s.members[:cap(s.members)], func(m *Member) bool { return m != nil }) {
+			t.Errorf("shard %d keeps %d members and %d lists after the last has left", s.index, len(s.members), s.lists.count)
 		}
 	}
 }

@@ -11,15 +11,15 @@ func (s *shard) whenConfirmed(l *list, m *Member, done func(error)) {
 		done(nil)
 		return
 	}
-	l.waiting = append(l.waiting, waiter{m, done, s.now})
-	s.waiting++
+	s.waiting[l] = append(s.waiting[l], waiter{m, done, s.now})
+	s.crowd = max(s.crowd, len(s.waiting))
 }
 
 // roomConfirmed is confirmed for a room of the registry. The news may be about an
 // earlier subscription, so the registry is asked whether the present one is
 // confirmed.
 func (s *shard) roomConfirmed(key Key) {
-	if l := s.lists[key]; l != nil && s.hub.registry.confirmed(key) {
+	if l := s.find(key); l != nil && s.hub.registry.confirmed(key) {
 		s.confirmed(l)
 	}
 }
@@ -27,11 +27,19 @@ func (s *shard) roomConfirmed(key Key) {
 // confirmed answers those who wait for l; nobody does when l has come to its end.
 func (s *shard) confirmed(l *list) {
 	l.confirmed = true
-	waiting := l.waiting
-	l.waiting = nil
-	s.waiting -= len(waiting)
+	waiting := s.waiting[l]
+	s.stopWaiting(l)
 	for _, w := range waiting {
 		w.done(nil)
+	}
+}
+
+// stopWaiting drops the waiters of a list, and with the last of a crowd the map,
+// which would keep the size of its largest day.
+func (s *shard) stopWaiting(l *list) {
+	delete(s.waiting, l)
+	if len(s.waiting) == 0 && s.crowd > 1000 {
+		s.waiting, s.crowd = map[*list][]waiter{}, 0
 	}
 }
 
@@ -48,10 +56,7 @@ func (s *shard) answerOrphans() {
 func (s *shard) tick() {
 	s.now++
 	s.endGraces()
-	if s.waiting == 0 {
-		return
-	}
-	for _, l := range s.lists {
+	for l := range s.waiting {
 		s.giveUp(l)
 	}
 }
@@ -60,14 +65,14 @@ func (s *shard) tick() {
 // confirmed is taken out again; a user stays, since its connection goes on.
 func (s *shard) giveUp(l *list) {
 	limit := ticks(s.hub.cfg.ConfirmTimeout)
-	for len(l.waiting) > 0 && s.now-l.waiting[0].since > limit {
-		m := l.waiting[0].member
-		if l.key.Kind == KindUser {
+	for len(s.waiting[l]) > 0 && s.now-s.waiting[l][0].since > limit {
+		m := s.waiting[l][0].member
+		if l.kind == KindUser {
 			s.orphan(l, m, ErrUnconfirmed)
 			continue
 		}
 		s.mu.Lock()
-		s.unseat(m, m.in(l.key), ErrUnconfirmed)
+		s.unseat(m, m.in(l.key()), ErrUnconfirmed)
 		s.mu.Unlock()
 	}
 }

@@ -66,7 +66,7 @@ func NewHub(cfg Config, bus Subscriber) (*Hub, error) {
 		}
 	}
 	h := &Hub{cfg: cfg, seed: maphash.MakeSeed(), bus: bus, shards: make([]*shard, cfg.Shards)}
-	h.registry = newRegistry(bus, func(key Key, mask uint64) {
+	h.registry = newRegistry(h.sum, bus, func(key Key, mask uint64) {
 		eachShard(mask, func(i int) { h.shards[i].inbox.push(op{kind: opRoomConfirmed, key: key}) })
 	})
 	for i := range h.shards {
@@ -105,8 +105,13 @@ func (h *Hub) tick() {
 	}
 }
 
+// sum is the hash by which tables find a key.
+func (h *Hub) sum(key Key) uint32 { return uint32(maphash.String(h.seed, key.Name)) + uint32(key.Kind) }
+
+// shardOf is the shard of a user's devices. It goes by bits that sum does not
+// have, so that the users of a shard are spread over its table.
 func (h *Hub) shardOf(userID string) *shard {
-	return h.shards[maphash.String(h.seed, userID)&uint64(len(h.shards)-1)]
+	return h.shards[maphash.String(h.seed, userID)>>32&uint64(len(h.shards)-1)]
 }
 
 func (h *Hub) push(m *Member, o op) {

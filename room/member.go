@@ -70,13 +70,17 @@ type occupant struct {
 // list is the part of a room that lives in one shard. Owned by the shard's
 // worker; changed under the shard's mu.
 type list struct {
-	key       Key
+	name      string // of the key
 	occupants []occupant
-	waiting   []waiter // occupants whose join the bus has not confirmed yet
-	confirmed bool     // the bus delivers key
-	open      bool     // deliveries are for it; see shard.seat
-	presence  bool     // members learn each other's status
+	hash      uint32 // of the key; see Hub.sum
+	kind      Kind   // of the key
+	confirmed bool   // the bus delivers key
+	open      bool   // deliveries are for it; see shard.begin
+	presence  bool   // members learn each other's status
 }
+
+func (l *list) key() Key    { return Key{l.kind, l.name} }
+func (l *list) sum() uint32 { return l.hash }
 
 // waiter is a join or attach that is answered when the bus has confirmed.
 type waiter struct {
@@ -108,7 +112,7 @@ func (m *Member) Conn() Conn { return m.conn }
 // in returns the index of the member's seat in key, or -1.
 func (m *Member) in(key Key) int {
 	for i := range m.seats {
-		if k := &m.seats[i].list.key; k.Kind == key.Kind && k.Name == key.Name {
+		if l := m.seats[i].list; l.kind == key.Kind && l.name == key.Name {
 			return i
 		}
 	}
@@ -119,7 +123,7 @@ func (m *Member) in(key Key) int {
 func (l *list) add(m *Member) {
 	m.seats = append(m.seats, seat{l, int32(len(l.occupants))})
 	l.occupants = append(l.occupants, occupant{m, int32(len(m.seats) - 1)})
-	m.count(l.key.Kind, 1)
+	m.count(l.kind, 1)
 }
 
 // remove takes the i-th seat of m away; the last entry of either slice fills
@@ -142,7 +146,7 @@ func (m *Member) remove(i int) *list {
 	}
 	m.seats[lastSeat] = seat{}
 	m.seats = m.seats[:lastSeat]
-	m.count(l.key.Kind, -1)
+	m.count(l.kind, -1)
 	return l
 }
 

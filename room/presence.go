@@ -20,7 +20,7 @@ func (h *Hub) Online(users []string) []string {
 	for _, u := range users {
 		s := h.shardOf(u)
 		s.mu.RLock()
-		_, here := s.lists[User(u)]
+		here := s.find(User(u)) != nil
 		if !here {
 			_, here = s.departures[u]
 		}
@@ -40,7 +40,7 @@ func (h *Hub) InRoom(name string, limit int) (users []Presence, connections int)
 		s := h.shards[i]
 		s.mu.RLock()
 		defer s.mu.RUnlock()
-		l := s.lists[key]
+		l := s.find(key)
 		if l == nil {
 			return
 		}
@@ -66,9 +66,9 @@ func (h *Hub) OnlineUsers(after string, limit int) []Presence {
 	var users []Presence
 	for _, s := range h.shards {
 		s.mu.RLock()
-		for key, l := range s.lists {
-			if key.Kind == KindUser && key.Name > after {
-				users = append(users, Presence{key.Name, l.occupants[0].member.name, len(l.occupants)})
+		for l := range s.lists.all() {
+			if l.kind == KindUser && l.name > after {
+				users = append(users, Presence{l.name, l.occupants[0].member.name, len(l.occupants)})
 			}
 		}
 		s.mu.RUnlock()

@@ -1,7 +1,6 @@
 package room
 
 import (
-	"hash/maphash"
 	"math/bits"
 	"sync"
 	"sync/atomic"
@@ -18,6 +17,9 @@ type Subscriber interface {
 
 // entry is what is known of a room across the shards of this node.
 type entry struct {
+	name string // of the key
+	hash uint32 // of the key; see Hub.sum
+	kind Kind   // of the key
 	// shards has a bit for each shard with members; changed under the bucket's
 	// mu, read without it on the delivery path.
 	shards atomic.Uint64
@@ -25,40 +27,45 @@ type entry struct {
 	confirmed atomic.Bool
 }
 
+func (e *entry) key() Key    { return Key{e.kind, e.name} }
+func (e *entry) sum() uint32 { return e.hash }
+
 // registry finds the shards that hold members of a room or watch a user, and
 // turns a room's first member and its last into Subscribe and Unsubscribe. Both
 // happen under the lock of the room's bucket, so that they reach the bus in the
 // order in which they happened. Users are not in it: each is in one shard.
 type registry struct {
-	seed    maphash.Seed
+	sum     func(Key) uint32
 	bus     Subscriber
 	confirm func(Key, uint64) // tells the given shards that a room is confirmed
 	rooms   atomic.Int64      // rooms with members, KindRoom only
-	buckets [64]bucket
+	buckets [1 << bucketBits]bucket
 }
+
+// bucketBits is how many bits of a key's sum choose its bucket.
+const bucketBits = 6
 
 type bucket struct {
 	mu      sync.RWMutex
-	entries map[Key]*entry // guarded by mu
+	entries table[*entry] // guarded by mu
 }
 
-func newRegistry(bus Subscriber, confirm func(Key, uint64)) *registry {
-	r := &registry{seed: maphash.MakeSeed(), bus: bus, confirm: confirm}
-	for i := range r.buckets {
-		r.buckets[i].entries = map[Key]*entry{}
-	}
-	return r
+func newRegistry(sum func(Key) uint32, bus Subscriber, confirm func(Key, uint64)) *registry {
+	return &registry{sum: sum, bus: bus, confirm: confirm}
 }
 
-func (r *registry) bucket(key Key) *bucket {
-	return &r.buckets[maphash.String(r.seed, key.Name)%uint64(len(r.buckets))]
+// find returns the bucket of a key, by the upper bits of its sum; the bucket's
+// table goes by the lower ones.
+func (r *registry) find(key Key) (b *bucket, sum uint32) {
+	sum = r.sum(key)
+	return &r.buckets[sum>>(32-bucketBits)], sum
 }
 
 // shardsOf returns a bit for each shard with members of key.
 func (r *registry) shardsOf(key Key) uint64 {
-	b := r.bucket(key)
+	b, sum := r.find(key)
 	b.mu.RLock()
-	e := b.entries[key]
+	e := b.entries.get(key, sum)
 	b.mu.RUnlock()
 	if e == nil {
 		return 0
@@ -68,10 +75,10 @@ func (r *registry) shardsOf(key Key) uint64 {
 
 // confirmed reports whether the bus delivers key.
 func (r *registry) confirmed(key Key) bool {
-	b := r.bucket(key)
+	b, sum := r.find(key)
 	b.mu.RLock()
 	defer b.mu.RUnlock()
-	e := b.entries[key]
+	e := b.entries.get(key, sum)
 	return e != nil && e.confirmed.Load()
 }
 
@@ -80,13 +87,13 @@ func (r *registry) confirmed(key Key) bool {
 // sets its bit before it looks, and confirmation is stored before bits are read,
 // so one of the two sees the other.
 func (r *registry) enter(key Key, shard int) (confirmed bool) {
-	b := r.bucket(key)
+	b, sum := r.find(key)
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	e := b.entries[key]
+	e := b.entries.get(key, sum)
 	if e == nil {
-		e = &entry{}
-		b.entries[key] = e
+		e = &entry{name: key.Name, kind: key.Kind, hash: sum}
+		b.entries.put(e)
 		e.shards.Store(1 << shard)
 		r.first(key, e)
 	} else {
@@ -112,17 +119,17 @@ func (r *registry) first(key Key, e *entry) {
 
 // leave records that shard has lost its last member of key.
 func (r *registry) leave(key Key, shard int) {
-	b := r.bucket(key)
+	b, sum := r.find(key)
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	e := b.entries[key]
+	e := b.entries.get(key, sum)
 	if e == nil {
 		return
 	}
 	if e.shards.And(^uint64(1<<shard))&^(1<<shard) != 0 {
 		return
 	}
-	delete(b.entries, key)
+	b.entries.remove(e)
 	if key.Kind == KindRoom {
 		r.rooms.Add(-1)
 	}

@@ -18,13 +18,14 @@ type shard struct {
 
 	mu         sync.RWMutex
 	members    []*Member             // every attached member, dense
-	lists      map[Key]*list         // rooms and users with members here
+	lists      table[*list]          // rooms and users with members here
 	departures map[string]*departure // users with a device that has gone, within the grace
 
 	// Owned by the worker.
-	now     uint32   // ticks since the start
-	waiting int      // waiters in all lists
-	orphans []orphan // answered when mu is not held
+	now     uint32             // ticks since the start
+	waiting map[*list][]waiter // occupants whose join the bus has not confirmed yet
+	crowd   int                // the most lists that waiting has had
+	orphans []orphan           // answered when mu is not held
 	stamp   uint32
 	outbox  outbox
 }
@@ -33,7 +34,7 @@ func newShard(h *Hub, index int) *shard {
 	s := &shard{
 		hub:        h,
 		index:      index,
-		lists:      map[Key]*list{},
+		waiting:    map[*list][]waiter{},
 		departures: map[string]*departure{},
 		outbox:     newOutbox(&h.stats),
 	}
@@ -70,7 +71,7 @@ func (s *shard) work(batch []op) {
 func (s *shard) do(o *op) {
 	switch o.kind {
 	case opDeliver:
-		if l := s.lists[o.key]; l != nil && l.open {
+		if l := s.find(o.key); l != nil && l.open {
 			s.outbox.add(l.occupants, nil, o.frame)
 		}
 		return
@@ -148,7 +149,7 @@ func (s *shard) detach(m *Member) {
 	m.seats = nil
 	s.mu.Unlock()
 	s.hub.stats.members.Add(-1)
-	lastDevice := s.lists[User(m.user)] == nil
+	lastDevice := s.find(User(m.user)) == nil
 	if lastDevice {
 		s.hub.stats.users.Add(-1)
 	}
@@ -161,7 +162,7 @@ func (s *shard) join(m *Member, key Key, presence bool, done func(error)) {
 		done(ErrGone)
 		return
 	case m.in(key) >= 0:
-		s.whenConfirmed(s.lists[key], m, done)
+		s.whenConfirmed(s.find(key), m, done)
 		return
 	case key.Kind == KindRoom && int(m.rooms) >= s.hub.cfg.MaxRooms:
 		done(ErrTooManyRooms)
@@ -207,16 +208,19 @@ func (s *shard) inOrder(m *Member, key Key, done func(error)) {
 // seat puts m into the list of key, which is made when it is the first. The
 // caller holds mu.
 func (s *shard) seat(m *Member, key Key) (l *list, first bool) {
-	l = s.lists[key]
-	if l == nil {
-		l = &list{key: key}
-		s.lists[key] = l
+	sum := s.hub.sum(key)
+	if l = s.lists.get(key, sum); l == nil {
+		l = &list{name: key.Name, kind: key.Kind, hash: sum}
+		s.lists.put(l)
 		s.begin(l)
 		first = true
 	}
 	l.add(m)
 	return l, first
 }
+
+// find returns the list of key, or nil. Goroutines other than the worker hold mu.
+func (s *shard) find(key Key) *list { return s.lists.get(key, s.hub.sum(key)) }
 
 // begin makes a new list known: a user to the bus, since all its devices are in
 // this shard, anything else to the registry. The caller holds mu.
@@ -227,23 +231,23 @@ func (s *shard) seat(m *Member, key Key) (l *list, first bool) {
 // before its join can be answered. All that is for a user comes here, whether it
 // has devices or not.
 func (s *shard) begin(l *list) {
-	if l.key.Kind == KindUser {
+	if l.kind == KindUser {
 		l.open = true
-		s.hub.bus.Subscribe(l.key, func() { s.inbox.push(op{kind: opConfirmed, list: l}) })
+		s.hub.bus.Subscribe(l.key(), func() { s.inbox.push(op{kind: opConfirmed, list: l}) })
 		return
 	}
-	l.confirmed = s.hub.registry.enter(l.key, s.index)
+	l.confirmed = s.hub.registry.enter(l.key(), s.index)
 	s.inbox.push(op{kind: opOpen, list: l})
 }
 
 // end forgets a list that is empty. The caller holds mu.
 func (s *shard) end(l *list) {
-	delete(s.lists, l.key)
-	if l.key.Kind == KindUser {
-		s.hub.bus.Unsubscribe(l.key)
+	s.lists.remove(l)
+	if l.kind == KindUser {
+		s.hub.bus.Unsubscribe(l.key())
 		return
 	}
-	s.hub.registry.leave(l.key, s.index)
+	s.hub.registry.leave(l.key(), s.index)
 }
 
 // unseat takes the i-th seat of m away, and the list when it is empty; joins of
@@ -258,12 +262,18 @@ func (s *shard) unseat(m *Member, i int, why error) {
 
 // orphan takes what m waits for off l, to be answered with why.
 func (s *shard) orphan(l *list, m *Member, why error) {
-	l.waiting = slices.DeleteFunc(l.waiting, func(w waiter) bool {
+	before := s.waiting[l]
+	after := slices.DeleteFunc(before, func(w waiter) bool {
 		if w.member != m {
 			return false
 		}
 		s.orphans = append(s.orphans, orphan{w.done, why})
-		s.waiting--
 		return true
 	})
+	switch {
+	case len(after) > 0:
+		s.waiting[l] = after
+	case before != nil:
+		s.stopWaiting(l)
+	}
 }

@@ -12,8 +12,8 @@ func TestSizes(t *testing.T) {
 		"Member, one for each connection":         {unsafe.Sizeof(Member{}), 104},
 		"seat, one for each membership":           {unsafe.Sizeof(seat{}), 16},
 		"occupant, one for each membership":       {unsafe.Sizeof(occupant{}), 16},
-		"list, one for each user and room part":   {unsafe.Sizeof(list{}), 80},
-		"entry, one for each user and room":       {unsafe.Sizeof(entry{}), 16},
+		"list, one for each user and room part":   {unsafe.Sizeof(list{}), 48},
+		"entry, one for each room, key and all":   {unsafe.Sizeof(entry{}), 40},
 		"op, one for each thing that queues up":   {unsafe.Sizeof(op{}), 80},
 		"link, one for each frame of a recipient": {unsafe.Sizeof(link{}), 16},
 	} {

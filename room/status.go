@@ -30,7 +30,7 @@ type departure struct {
 func (m *Member) presenceRooms(dst []Key) []Key {
 	for _, s := range m.seats {
 		if s.list.presence {
-			dst = append(dst, s.list.key)
+			dst = append(dst, s.list.key())
 		}
 	}
 	return dst
@@ -96,7 +96,7 @@ func (s *shard) enteredPresence(m *Member, key Key) {
 		}
 		related = append(related, d.rooms...)
 	}
-	for _, o := range s.lists[User(m.user)].occupants {
+	for _, o := range s.find(User(m.user)).occupants {
 		if o.member != m && o.member.in(key) >= 0 {
 			return // another device was there before
 		}
@@ -127,14 +127,14 @@ func (s *shard) announce(user, name string, online bool, tell, except []Key) {
 func (s *shard) tellStatus(c *statusChange, frame *engine.Frame) {
 	s.stamp++
 	for _, key := range c.except {
-		if l := s.lists[key]; l != nil {
+		if l := s.find(key); l != nil {
 			for _, o := range l.occupants {
 				o.member.stamp = s.stamp
 			}
 		}
 	}
 	for _, key := range c.tell {
-		l := s.lists[key]
+		l := s.find(key)
 		if l == nil {
 			continue
 		}
