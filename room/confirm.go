@@ -11,8 +11,37 @@ func (s *shard) whenConfirmed(l *list, m *Member, done func(error)) {
 		done(nil)
 		return
 	}
-	s.waiting[l] = append(s.waiting[l], waiter{m, done, s.now})
+	s.wait(l, waiter{member: m, done: done, since: s.now})
+}
+
+func (s *shard) wait(l *list, w waiter) {
+	s.waiting[l] = append(s.waiting[l], w)
 	s.crowd = max(s.crowd, len(s.waiting))
+}
+
+// maxWaits bounds what one member may have wait for one list, so that nobody
+// fills memory while the bus is away.
+const maxWaits = 16
+
+// behindJoin answers a member now or when its join is answered: a message that
+// went to the bus before the subscription would not come back to its sender. When
+// the member leaves, there is nothing more to wait for.
+func (s *shard) behindJoin(l *list, m *Member, done func(error)) {
+	if l.confirmed {
+		done(nil)
+		return
+	}
+	waits := 0
+	for _, w := range s.waiting[l] {
+		if w.member == m {
+			waits++
+		}
+	}
+	if waits >= maxWaits {
+		done(ErrUnconfirmed)
+		return
+	}
+	s.wait(l, waiter{member: m, done: done, since: s.now, behind: true})
 }
 
 // roomConfirmed is confirmed for a room of the registry. The news may be about an

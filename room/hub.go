@@ -144,7 +144,9 @@ func (h *Hub) Leave(m *Member, key Key, done func(error)) {
 }
 
 // InOrder calls done behind everything that was asked for this member before,
-// with nil when it is in key, ErrNotMember or ErrGone otherwise.
+// with nil when it is in key, ErrNotMember or ErrGone otherwise. While its join
+// waits for the bus, done does too; it gets ErrUnconfirmed when the join does, or
+// when too much waits already.
 func (h *Hub) InOrder(m *Member, key Key, done func(error)) {
 	h.push(m, op{kind: opInOrder, key: key, done: done})
 }

@@ -82,11 +82,13 @@ type list struct {
 func (l *list) key() Key    { return Key{l.kind, l.name} }
 func (l *list) sum() uint32 { return l.hash }
 
-// waiter is a join or attach that is answered when the bus has confirmed.
+// waiter is a join or attach that is answered when the bus has confirmed, or
+// what came behind it.
 type waiter struct {
 	member *Member
 	done   func(error)
 	since  uint32 // tick
+	behind bool   // not the join itself: it holds though the member has left
 }
 
 // orphan is a waiter whose member has left the list.

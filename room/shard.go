@@ -1,6 +1,7 @@
 package room
 
 import (
+	"errors"
 	"slices"
 	"sync"
 )
@@ -201,7 +202,7 @@ func (s *shard) inOrder(m *Member, key Key, done func(error)) {
 	case m.in(key) < 0:
 		done(ErrNotMember)
 	default:
-		done(nil)
+		s.behindJoin(m.seats[m.in(key)].list, m, done)
 	}
 }
 
@@ -267,7 +268,11 @@ func (s *shard) orphan(l *list, m *Member, why error) {
 		if w.member != m {
 			return false
 		}
-		s.orphans = append(s.orphans, orphan{w.done, why})
+		if w.behind && errors.Is(why, ErrGone) {
+			s.orphans = append(s.orphans, orphan{w.done, nil})
+		} else {
+			s.orphans = append(s.orphans, orphan{w.done, why})
+		}
 		return true
 	})
 	switch {
