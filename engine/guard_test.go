@@ -35,7 +35,7 @@ func TestEngine_SurvivesPanics(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer c.CloseNow()
+	defer func() { _ = c.CloseNow() }()
 	if _, _, err = c.Read(t.Context()); websocket.CloseStatus(err) != websocket.StatusInternalError {
 		t.Errorf("Read = %v, want close code 1011", err)
 	}

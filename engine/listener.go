@@ -30,7 +30,7 @@ func openListener(ctx context.Context, addr string) (*listener, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer ln.Close() //nolint:errcheck // the duplicate below stays open
+	defer ln.Close() // the duplicate below stays open
 	tcp, ok := ln.(*net.TCPListener)
 	if !ok {
 		return nil, fmt.Errorf("%T is not a TCP listener", ln)
