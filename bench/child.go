@@ -10,6 +10,8 @@ import (
 	"os"
 	"os/exec"
 	"syscall"
+
+	"github.com/ginforge/gateway/bench/worker"
 )
 
 // child is a server that runs as a process of its own and logs lines of JSON to
@@ -22,12 +24,13 @@ type child struct {
 }
 
 // serving is the log line that tells where a server listens. Only the gateway
-// has the last two.
+// has Admin and Redis, only peers with a protocol of their own a dialect.
 type serving struct {
 	Message string `json:"message"`
 	Listen  string `json:"listen"`
 	Admin   string `json:"admin_listen"`
 	Redis   string `json:"redis"`
+	worker.Dialect
 }
 
 // startChild starts a command line with an environment beside this process's

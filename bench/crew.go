@@ -23,6 +23,7 @@ type Link struct {
 	In   io.WriteCloser
 	Out  io.Reader
 	Wait func() error
+	PID  int
 }
 
 // Spawn starts a worker.
@@ -43,7 +44,10 @@ func SpawnCommand(command ...string) Spawn {
 		if err != nil {
 			return Link{}, err
 		}
-		return Link{In: in, Out: out, Wait: cmd.Wait}, cmd.Start()
+		if err := cmd.Start(); err != nil {
+			return Link{}, err
+		}
+		return Link{In: in, Out: out, Wait: cmd.Wait, PID: cmd.Process.Pid}, nil
 	}
 }
 
@@ -133,6 +137,15 @@ func (m *member) fail(err error) {
 
 // Len is the number of workers.
 func (c *Crew) Len() int { return len(c.members) }
+
+// PIDs are the workers' processes.
+func (c *Crew) PIDs() []int {
+	pids := make([]int, len(c.members))
+	for i, m := range c.members {
+		pids[i] = m.link.PID
+	}
+	return pids
+}
 
 // Order gives every worker the same command.
 func (c *Crew) Order(cmd worker.Command) error {

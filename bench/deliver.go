@@ -76,7 +76,7 @@ func (s *Stage) delivered(ctx context.Context, d *Delivery, before snapshot, sta
 		d.PerSecond = float64(d.Received) / d.Seconds
 		d.CPUMicros = d.CPUSeconds * 1e6 / float64(d.Received)
 	}
-	t.client.LateP99 = 0
+	t.client.Others = after.others(before)
 	if late != nil {
 		t.client.LateP99 = float64(late.ValueAtQuantile(99))
 	}

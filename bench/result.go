@@ -106,10 +106,11 @@ type Herd struct {
 // Client is how hard the harness itself had to work.
 type Client struct {
 	Workers        int     `json:"workers"`
-	Busiest        float64 `json:"busiest"`    // CPU of the busiest event loop, in cores
-	LagP99         float64 `json:"lag_p99"`    // microseconds that an event waited for its loop, at most
-	LateP99        float64 `json:"late_p99"`   // microseconds by which messages were published late
-	CPUSeconds     float64 `json:"cpu_second"` // of all workers, in the window
+	Busiest        float64 `json:"busiest"`     // CPU of the busiest event loop, in cores
+	LagP99         float64 `json:"lag_p99"`     // microseconds that an event waited for its loop, at most
+	LateP99        float64 `json:"late_p99"`    // microseconds by which messages were published late
+	CPUSeconds     float64 `json:"cpu_seconds"` // of all workers' loops
+	Others         float64 `json:"others"`      // cores busy with what has nothing to do with the measurement
 	BytesPerClient float64 `json:"bytes_per_client"`
 }
 

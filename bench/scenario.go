@@ -147,7 +147,7 @@ func (r *Runner) stop(target Target) error {
 func (s *Stage) workerConfig(p Parameters, mode worker.Mode) worker.Config {
 	return worker.Config{
 		Path: "/ws", Secret: s.Secret, Total: p.Connections, Rooms: p.Rooms, Personal: p.Personal,
-		Join: s.Target.Joins(), Mode: mode, InFlight: p.InFlight, Rate: p.Arrival,
+		Dialect: s.Target.Dialect(), Mode: mode, InFlight: p.InFlight, Rate: p.Arrival,
 		ReceiveBuffer: p.Buffer, SendBuffer: p.Buffer,
 	}
 }

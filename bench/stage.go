@@ -22,32 +22,6 @@ type Stage struct {
 	before  snapshot // before the first connection
 }
 
-// snapshot is what the server and the kernel have used at one moment.
-type snapshot struct {
-	at       int64 // fleet.Now
-	usage    Usage
-	resident int64
-	redis    time.Duration
-	kernel   Kernel
-}
-
-// snapshot reads what it can; a server on another machine shows nothing.
-func (s *Stage) snapshot() (snapshot, error) {
-	now := snapshot{at: fleet.Now()}
-	var errs [4]error
-	if pid := s.Target.PID(); pid != 0 {
-		now.usage, errs[0] = ReadUsage(pid)
-		now.resident, errs[1] = ReadResident(pid)
-	}
-	if s.RedisPID != 0 {
-		var redis Usage
-		redis, errs[2] = ReadUsage(s.RedisPID)
-		now.redis = redis.CPU
-	}
-	now.kernel, errs[3] = ReadKernel()
-	return now, errors.Join(errs[:]...)
-}
-
 // rest before the first connection, so that the server has started up.
 const restBefore = time.Second
 
@@ -89,6 +63,7 @@ func (s *Stage) opened(ctx context.Context, p Parameters, start int64) error {
 	}
 	t := sum(reports)
 	s.Result.Client = t.client
+	s.Result.Client.Others = after.others(s.before)
 	s.Result.Connections = Connections{Asked: p.Connections, Joined: t.Joined, Failed: t.Failed, Closed: t.Closed, Ends: t.ends}
 	o := &Opening{OpenLoop: p.Arrival > 0, Seconds: float64(t.LastJoin-start) / 1e9}
 	if t.Joined > 0 {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/netip"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/ginforge/gateway/bench/fleet"
@@ -19,6 +20,9 @@ type crowd struct {
 	users  []user // by connection
 	wanted uint8  // rooms that each is to be in
 	out    []byte
+
+	joinHead, joinTail string // of cfg.Join, around the room
+	joined, ping       []byte
 
 	window     uint32
 	slots      int     // streams that one connection receives
@@ -50,12 +54,14 @@ func newCrowd(cfg Config) (*crowd, error) {
 		slots: cfg.streams(),
 	}
 	c.tracks = make([]track, cfg.Count*c.slots)
-	if cfg.Join && cfg.Rooms > 0 {
+	if cfg.Join != "" && cfg.Rooms > 0 {
 		c.wanted++
 	}
-	if cfg.Join && cfg.Personal {
+	if cfg.Join != "" && cfg.Personal {
 		c.wanted++
 	}
+	c.joined, c.ping = []byte(cfg.Joined), []byte(cfg.Ping)
+	c.joinHead, c.joinTail, _ = strings.Cut(cfg.Join, "ROOM")
 	c.fleet, err = fleet.New(fleet.Options{
 		Server: server, Request: c.request, Source: c.source, Tick: c.tick,
 		InFlight: cfg.InFlight, Rate: cfg.Rate,
@@ -113,8 +119,7 @@ func (c *crowd) Open(i int, took time.Duration) {
 }
 
 func (c *crowd) join(i int, room string) {
-	c.out = append(c.out[:0], `{"type":"join_room","content":"`...)
-	c.out = append(append(c.out, room...), `"}`...)
+	c.out = append(append(append(c.out[:0], c.joinHead...), room...), c.joinTail...)
 	if err := c.fleet.Send(i, c.out); err != nil {
 		c.note("join: " + err.Error())
 	}
@@ -127,14 +132,30 @@ func (c *crowd) arrived(i int) {
 	c.joining.Record(time.Duration(c.LastJoin - c.fleet.Started(i)))
 }
 
-// Message judges a measured message, or acts on one of the others.
+// Message judges the measured messages in a payload, of which some servers put
+// several into one, or acts on one of the others.
 func (c *crowd) Message(i int, payload []byte) {
-	s, ok := ParseStamp(payload)
+	stamp, rest, ok := CutStamp(payload)
+	if !ok {
+		c.answer(i, payload)
+		return
+	}
+	for ok {
+		if stamp.Window == c.window { // else it is of an earlier one
+			c.receive(i, stamp)
+		}
+		stamp, rest, ok = CutStamp(rest)
+	}
+}
+
+// answer acts on a message that carries no stamp.
+func (c *crowd) answer(i int, payload []byte) {
 	switch {
-	case ok && s.Window == c.window:
-		c.receive(i, s)
-	case ok: // of an earlier window
-	case bytes.Contains(payload, []byte(`"type":"joined"`)):
+	case len(c.ping) > 0 && bytes.Equal(payload, c.ping):
+		if err := c.fleet.Send(i, []byte(c.cfg.Pong)); err != nil {
+			c.note("pong: " + err.Error())
+		}
+	case len(c.joined) > 0 && bytes.Contains(payload, c.joined):
 		if c.users[i].rooms++; c.users[i].rooms == c.wanted {
 			c.arrived(i)
 		}

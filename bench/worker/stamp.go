@@ -48,25 +48,24 @@ func appendContent(dst []byte, s Stamp, size int) []byte {
 	return append(dst, `"}`...)
 }
 
-// ParseStamp finds the stamp in a message.
-func ParseStamp(message []byte) (Stamp, bool) {
+// CutStamp finds the first stamp in a message, and returns what follows it.
+func CutStamp(message []byte) (s Stamp, rest []byte, ok bool) {
 	at := bytes.Index(message, []byte(stampKey))
 	if at < 0 {
-		return Stamp{}, false
+		return Stamp{}, nil, false
 	}
-	rest := message[at+len(stampKey):]
+	rest = message[at+len(stampKey):]
 	var n [4]int64
 	for i := range n {
 		end := byte(',')
 		if i == len(n)-1 {
 			end = ']'
 		}
-		var ok bool
 		if n[i], rest, ok = cutNumber(rest, end); !ok {
-			return Stamp{}, false
+			return Stamp{}, nil, false
 		}
 	}
-	return Stamp{Window: uint32(n[0]), Stream: uint32(n[1]), Seq: uint32(n[2]), Sent: n[3]}, true
+	return Stamp{Window: uint32(n[0]), Stream: uint32(n[1]), Seq: uint32(n[2]), Sent: n[3]}, rest, true
 }
 
 // cutNumber reads the decimal digits before end.

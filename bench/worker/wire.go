@@ -22,9 +22,9 @@ type Config struct {
 	Total int `json:"total"` // users of all workers
 
 	Rooms    int  `json:"rooms"`    // user i is in room i % Rooms; 0: in none
-	Join     bool `json:"join"`     // false: the server puts everybody where it wants
 	Personal bool `json:"personal"` // one more room for each user alone
 	Mode     Mode `json:"mode"`
+	Dialect
 
 	// Retries is how often, on average, a connection that cannot be made is tried
 	// again, at once.
@@ -35,6 +35,22 @@ type Config struct {
 	ReceiveBuffer int     `json:"receive_buffer,omitempty"`
 	SendBuffer    int     `json:"send_buffer,omitempty"`
 }
+
+// Dialect is what clients and servers say to each other besides messages.
+type Dialect struct {
+	// Join is the text message that joins a room, with ROOM in place of its name.
+	// Empty: the server puts everybody where it wants.
+	Join string `json:"join"`
+	// Joined is part of the text message that answers it.
+	Joined string `json:"joined"`
+	// Ping is the whole text message of a server that checks for life above
+	// WebSocket, and Pong the answer.
+	Ping string `json:"ping,omitempty"`
+	Pong string `json:"pong,omitempty"`
+}
+
+// Plain is the dialect of the gateway.
+var Plain = Dialect{Join: `{"type":"join_room","content":"ROOM"}`, Joined: `"type":"joined"`}
 
 // Mode says what a stream of messages is, and who is to receive it.
 type Mode string

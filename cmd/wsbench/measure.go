@@ -20,9 +20,8 @@ import (
 // not a scenario's own.
 type measurement struct {
 	targets []string
-	gateway string   // binary
-	set     []string // settings of the gateway
-	url     string   // of a server that runs already
+	bin     string // directory of binaries
+	url     string // of a server that runs already
 	pid     int
 	redis   string
 	secret  string
@@ -36,9 +35,9 @@ type measurement struct {
 func newMeasurement() *measurement { return &measurement{} }
 
 func (m *measurement) flags(f *pflag.FlagSet) {
-	f.StringArrayVar(&m.targets, "target", []string{"gateway"}, "what to measure: gateway, or a `name`=COMMAND LINE that keeps to the contract of peers (repeatable)")
-	f.StringVar(&m.gateway, "gateway", defaultGateway(), "the gateway's `binary`")
-	f.StringArrayVar(&m.set, "set", nil, "a `key=value` of the gateway's configuration (repeatable)")
+	f.StringArrayVar(&m.targets, "target", []string{"gateway"}, "a `server` to measure (repeatable): gateway, \"gateway key=value\", gateway@BINARY,\n"+
+		"the name of a peer in bin/peers with its flags, such as \"floor --threads 2\", or a program that keeps to their contract")
+	f.StringVar(&m.bin, "bin", defaultBin(), "`directory` of the gateway's binary and of peers")
 	f.StringVar(&m.url, "url", "", "measure the server at this `host:port` instead, which somebody else has started")
 	f.IntVar(&m.pid, "pid", 0, "its process, for CPU and memory")
 	f.StringVar(&m.redis, "redis", "", "`host:port` of the Redis that the servers use (default: one is started)")
@@ -50,13 +49,14 @@ func (m *measurement) flags(f *pflag.FlagSet) {
 	f.StringVar(&m.log, "log", "", "append what the servers log to this `file` (default: it is dropped)")
 }
 
-// defaultGateway is the gateway beside this program, where make build puts it.
-func defaultGateway() string {
+// defaultBin is the directory of this program, where make build puts the gateway
+// too.
+func defaultBin() string {
 	self, err := os.Executable()
 	if err != nil {
-		return "gateway"
+		return "bin"
 	}
-	return filepath.Join(filepath.Dir(self), "gateway")
+	return filepath.Dir(self)
 }
 
 // candidates returns what to measure.
@@ -73,13 +73,9 @@ func (m *measurement) candidates() ([]bench.Candidate, error) {
 	}
 	candidates := make([]bench.Candidate, len(m.targets))
 	for i, t := range m.targets {
-		switch name, command, custom := strings.Cut(t, "="); {
-		case custom:
-			candidates[i] = bench.PeerCandidate(name, strings.Fields(command)...)
-		case t == "gateway":
-			candidates[i] = bench.GatewayCandidate(t, m.gateway, m.set...)
-		default:
-			return nil, fmt.Errorf("--target %q: want gateway or NAME=COMMAND", t)
+		var err error
+		if candidates[i], err = bench.ParseCandidate(t, m.bin); err != nil {
+			return nil, err
 		}
 	}
 	return candidates, nil
