@@ -43,6 +43,9 @@ func newShard(h *Hub, index int) *shard {
 	return s
 }
 
+// maxKeptOps is how big a batch may have been for its slice to be used again.
+const maxKeptOps = 1 << 10
+
 // run works until the inbox is closed and empty.
 func (s *shard) run() {
 	var batch []op
@@ -52,7 +55,7 @@ func (s *shard) run() {
 			return
 		}
 		s.work(batch)
-		if cap(batch) > 1<<14 {
+		if cap(batch) > maxKeptOps {
 			batch = nil
 		}
 	}
