@@ -55,7 +55,7 @@ func (s *server) Serve(ctx context.Context, l net.Listener) error {
 func (c *client) serve(ctx context.Context) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	defer c.conn.CloseNow()
+	defer func() { _ = c.conn.CloseNow() }() // is closed already when its reader ended it
 	go c.read(ctx, cancel)
 
 	ticker := time.NewTicker(c.server.config.PingInterval)
