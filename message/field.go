@@ -16,7 +16,8 @@ const (
 	fieldContent
 	fieldData
 	fieldTimestamp
-	fieldMessage // the wrapper of a backend's payload
+	fieldMessage  // the wrapper of a backend's payload
+	fieldReserved // a client may not say it, see reserved
 	numFields
 )
 
@@ -68,7 +69,22 @@ func fieldOf(name []byte) field {
 	case "message":
 		return fieldMessage
 	}
+	if reserved(plainName(name, &buf)) {
+		return fieldReserved
+	}
 	return fieldOther
+}
+
+// reserved reports whether a name is one that only the gateway may say, besides
+// those that it always replaces: the position of a message in a room's history,
+// and other spellings of who sent it. A reader who matches names without case,
+// as encoding/json does, would take From for from.
+func reserved(name []byte) bool {
+	if len(name) > len("from_name") {
+		return false
+	}
+	return bytes.EqualFold(name, []byte("from")) || bytes.EqualFold(name, []byte("from_name")) ||
+		string(name) == "offset" || string(name) == "epoch"
 }
 
 // fieldSet is a set of fields, one bit for each.

@@ -25,8 +25,8 @@ func TestEnvelope_AppendForward(t *testing.T) {
 	}{
 		"nothing else": {`{"type":"chat"}`, stamp, head + `,"timestamp":9}`},
 		"rest verbatim, in order": {
-			`{"x" : [1, 2],"content":{"text" : "h\u0069"},"type":"chat", "id":"7" ,"data":{ },"offset":1.50}`, stamp,
-			head + `,"x" : [1, 2],"content":{"text" : "h\u0069"},"id":"7","data":{ },"offset":1.50,"timestamp":9}`,
+			`{"x" : [1, 2],"content":{"text" : "h\u0069"},"type":"chat", "id":"7" ,"data":{ },"n":1.50}`, stamp,
+			head + `,"x" : [1, 2],"content":{"text" : "h\u0069"},"id":"7","data":{ },"n":1.50,"timestamp":9}`,
 		},
 		"forged identity": {
 			`{"type":"chat","from":"root","from_name":"Root","to":"u9","room":"x","timestamp":1,"id":"7"}`, stamp,
@@ -36,7 +36,9 @@ func TestEnvelope_AppendForward(t *testing.T) {
 			`{"type":"chat","fr\u006fm":"root","from":{"a":1},"\u0066\u0072\u006f\u006d":"root","from_n\u0061me":[],"timest\u0061mp":1,"typ\u0065":"chat","id":"7"}`, stamp,
 			head + `,"id":"7","timestamp":9}`,
 		},
-		"other case is another member": {`{"type":"chat","From":"x","FROM":1}`, stamp, head + `,"From":"x","FROM":1,"timestamp":9}`},
+		"who sent it, in another case": {`{"type":"chat","From":"x","FROM":1,"From_Name":"y","fR\u006fm":2}`, stamp, head + `,"timestamp":9}`},
+		"other case is another member": {`{"type":"chat","Room":"x","TYPE":1}`, stamp, head + `,"Room":"x","TYPE":1,"timestamp":9}`},
+		"a position in history":        {`{"type":"chat","offset":7,"epoch":"e","Offset":8}`, stamp, head + `,"Offset":8,"timestamp":9}`},
 		"nested names are content":     {`{"type":"chat","content":{"from":"x"}}`, stamp, head + `,"content":{"from":"x"},"timestamp":9}`},
 		"wrapper is a member":          {`{"type":"chat","message":{"from":"x"}}`, stamp, head + `,"message":{"from":"x"},"timestamp":9}`},
 		"to a user, sender has no name": {

@@ -11,7 +11,7 @@ trap 'rm -f "$log"' EXIT
 
 fuzz() {
 	local dir=$1 target=$2
-	if go test -run '^$' -fuzz "^$target\$" -fuzztime "$fuzztime" "$dir" >"$log" 2>&1; then
+	if go test -run '^$' -fuzz "^$target\$" -fuzztime "$fuzztime" -fuzzminimizetime 10x "$dir" >"$log" 2>&1; then
 		echo "ok  $dir $target: $(grep -o 'execs: [0-9]*' "$log" | tail -1 || true)"
 		return
 	fi
