@@ -82,7 +82,7 @@ func Open(cfg Config, h Handler, log zerolog.Logger) (*Bus, error) {
 		}
 		b.target.options.Addrs = []string{b.embedded.addr()}
 	}
-	b.interest = newInterest(channelName(cfg.Prefix, KindBroadcast, ""))
+	b.interest = newInterest()
 	b.outbox = newOutbox(cfg.QueueMessages, cfg.QueueBytes, b.counters)
 	b.status = &status{log: log, since: time.Now()}
 	b.closing, b.stop = context.WithCancel(context.Background())
@@ -125,33 +125,22 @@ func (b *Bus) Run(ctx context.Context) error {
 // the first and unsubscribes after the last. Another Subscribe for the same
 // name is harmless and has its own confirmed.
 //
+// The Bus keeps name, and its memory, as long as the interest lasts.
+//
 // Subscribe never waits for Redis. confirmed, which may be nil, is called once:
 // before Subscribe returns when Redis has confirmed the channel already, else
 // on the reader goroutine, where it must not block. While Redis is away it
 // waits for the next connection. It is not called any more when the interest
 // was withdrawn and its linger passed first, or when the Bus has ended.
 func (b *Bus) Subscribe(kind Kind, name string, confirmed func()) {
-	first, second := b.channels(kind, name)
-	b.interest.want(first, second, confirmed)
+	b.interest.want(topicOf(kind, name), confirmed)
 }
 
 // Unsubscribe withdraws the interest in the channel of kind and name. Redis is
 // told after Config.Linger, unless Subscribe comes first. Until then messages
 // on it still reach the Handler. It never waits for Redis.
 func (b *Bus) Unsubscribe(kind Kind, name string) {
-	if kind == KindBroadcast {
-		return
-	}
-	first, second := b.channels(kind, name)
-	b.interest.unwant(first, second, time.Now().Add(b.cfg.Linger))
-}
-
-// channels returns the one or two channels that an interest covers.
-func (b *Bus) channels(kind Kind, name string) (first, second string) {
-	if kind == KindUser || kind == KindNotification {
-		return channelName(b.cfg.Prefix, KindUser, name), channelName(b.cfg.Prefix, KindNotification, name)
-	}
-	return channelName(b.cfg.Prefix, kind, name), ""
+	b.interest.unwant(topicOf(kind, name), time.Now().Add(b.cfg.Linger))
 }
 
 // Publish hands payload over to be published on the channel of kind and name

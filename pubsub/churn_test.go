@@ -67,7 +67,7 @@ func TestBus_ChurnEndsAsWanted(t *testing.T) {
 	in := b.interest
 	in.mu.Lock()
 	defer in.mu.Unlock()
-	if n := len(in.pending) + len(in.lingering) + len(in.join) + len(in.leave); n != 0 {
+	if n := in.pending.len() + in.lingering.len() + len(in.join) + len(in.leave); n != 0 {
 		t.Errorf("%d entries are left of the churn: %+v", n, in)
 	}
 }

@@ -16,55 +16,46 @@ import (
 //	    ▲                                                               │
 //	    └──────────────────────── expire, and next writes UNSUBSCRIBE ◄─┘
 //
-// A channel that is confirmed costs one slot of the channels map and its name,
-// which that map shares with go-redis's own; all else is for the transitions.
+// A topic that is confirmed costs one entry of wanted, and shares the name that
+// the caller passed in. A user's two channels are one topic: all that tells
+// them apart is for the transitions.
 type interest struct {
-	always string        // the channel that is wanted from the start and for good
-	wake   chan struct{} // holds a token when the writer has something to fetch
+	wake chan struct{} // holds a token when the writer has something to fetch
 
-	mu        sync.Mutex // guards the fields below
-	linked    bool       // a connection is up; the writer follows join and leave
-	channels  map[string]struct{}
-	pending   map[string]pending   // those of channels that are not confirmed
-	lingering map[string]time.Time // those of channels nobody wants, until when they stay
-	join      []string             // to be subscribed; names that are not pending any more are stale
-	leave     []string             // to be unsubscribed, before any of join
+	mu        sync.Mutex              // guards the fields below
+	linked    bool                    // a connection is up; the writer follows join and leave
+	wanted    [len(segments)]nameSet  // the names of the topics of each kind, lingering ones included
+	confirmed int                     // channels that Redis has confirmed on this connection
+	pending   table[topic, pending]   // those of wanted that are not confirmed
+	lingering table[topic, time.Time] // those of wanted that nobody wants, until when they stay
+	join      []topic                 // to be subscribed; those that are not pending any more are stale
+	leave     []topic                 // to be unsubscribed, before any of join
 }
 
-// pending is a channel that Redis has not confirmed on this connection.
+// pending is a topic that Redis has not confirmed on this connection.
 type pending struct {
-	sent    bool // SUBSCRIBE was handed to the writer
-	waiters []*waiter
+	sent    bool  // SUBSCRIBE was handed to the writer
+	missing kinds // the channels that are not confirmed, never none
+	waiters []func()
 }
 
-// waiter is a confirmed callback. It stands in the list of one of its channels
-// that is not confirmed; when that is confirmed it moves to the other's list
-// if that is not, and is done otherwise.
-type waiter struct {
-	first, second string // second is "" when there is one channel only
-	confirmed     func()
+// newInterest returns an interest in the broadcast, which stays for good.
+func newInterest() *interest {
+	in := &interest{wake: make(chan struct{}, 1)}
+	in.addLocked(broadcast) // nobody else has it yet
+	return in
 }
 
-// newInterest returns an interest in the channel always.
-func newInterest(always string) *interest {
-	return &interest{
-		always:    always,
-		wake:      make(chan struct{}, 1),
-		channels:  map[string]struct{}{always: {}},
-		pending:   map[string]pending{always: {}},
-		lingering: map[string]time.Time{},
-	}
-}
-
-// want adds the interest in one or two channels and has confirmed called once
-// both are confirmed; here and now when they are.
-func (in *interest) want(first, second string, confirmed func()) {
+// want adds the interest in t and has confirmed called once all its channels
+// are confirmed; here and now when they are.
+func (in *interest) want(t topic, confirmed func()) {
 	in.mu.Lock()
-	news := in.addLocked(first)
-	if second != "" {
-		news = in.addLocked(second) || news
+	news := in.addLocked(t)
+	p, waits := in.pending.get(t)
+	if waits && confirmed != nil {
+		p.waiters = append(p.waiters, confirmed)
+		in.pending.put(t, p)
 	}
-	waits := confirmed != nil && in.parkLocked(&waiter{first, second, confirmed})
 	in.mu.Unlock()
 
 	if news {
@@ -75,62 +66,47 @@ func (in *interest) want(first, second string, confirmed func()) {
 	}
 }
 
-// addLocked wants one channel and reports whether the writer has to know.
-func (in *interest) addLocked(channel string) bool {
-	delete(in.lingering, channel)
-	if _, known := in.channels[channel]; known {
+// addLocked wants t and reports whether the writer has to know.
+func (in *interest) addLocked(t topic) (news bool) {
+	in.lingering.remove(t)
+	// add takes the name of a known topic too, as its earlier caller may be gone.
+	if !in.wanted[t.kind].add(t.name) {
 		return false
 	}
-	in.channels[channel] = struct{}{}
-	in.pending[channel] = pending{}
+	in.pending.put(t, pending{missing: allOf(t)})
 	if in.linked {
-		in.join = append(in.join, channel)
+		in.join = append(in.join, t)
 	}
 	return in.linked
 }
 
-// parkLocked puts w with a channel it has to wait for. It reports false when
-// there is none.
-func (in *interest) parkLocked(w *waiter) bool {
-	for _, channel := range [...]string{w.first, w.second} {
-		if p, ok := in.pending[channel]; ok {
-			p.waiters = append(p.waiters, w)
-			in.pending[channel] = p
-			return true
-		}
-	}
-	return false
-}
-
-// unwant withdraws the interest in one or two channels; expire does the rest
-// once due has come.
-func (in *interest) unwant(first, second string, due time.Time) {
+// unwant withdraws the interest in t; expire does the rest once due has come.
+func (in *interest) unwant(t topic, due time.Time) {
 	in.mu.Lock()
 	defer in.mu.Unlock()
-	for _, channel := range [...]string{first, second} {
-		_, known := in.channels[channel]
-		_, lingers := in.lingering[channel]
-		if known && !lingers && channel != in.always {
-			in.lingering[channel] = due
-		}
+	_, lingers := in.lingering.get(t)
+	if in.wanted[t.kind].has(t.name) && !lingers && t != broadcast {
+		in.lingering.put(t, due)
 	}
 }
 
-// expire forgets the channels whose time to linger is over. One that was sent
+// expire forgets the topics whose time to linger is over. One that was sent
 // and is not confirmed yet stays until it is, so that Redis's answers are never
 // ambiguous.
 func (in *interest) expire(now time.Time) {
 	in.mu.Lock()
-	for channel, due := range in.lingering {
-		if p, ok := in.pending[channel]; now.Before(due) || ok && p.sent {
+	for t, due := range in.lingering.all() {
+		p, unconfirmed := in.pending.get(t)
+		if now.Before(due) || p.sent {
 			continue
 		}
-		if _, ok := in.pending[channel]; !ok {
-			in.leave = append(in.leave, channel)
+		if !unconfirmed {
+			in.confirmed -= len(t.channels())
+			in.leave = append(in.leave, t)
 		}
-		delete(in.lingering, channel)
-		delete(in.channels, channel)
-		delete(in.pending, channel)
+		in.lingering.remove(t)
+		in.wanted[t.kind].remove(t.name)
+		in.pending.remove(t)
 	}
 	news := len(in.leave) > 0
 	in.mu.Unlock()
@@ -139,10 +115,10 @@ func (in *interest) expire(now time.Time) {
 	}
 }
 
-// next hands the writer at most limit channels to unsubscribe and, when that
-// was all, at most limit to subscribe. Leaving comes first: a channel that is
-// left and wanted again stands in both.
-func (in *interest) next(limit int) (leave, join []string) {
+// next hands the writer at most limit topics to unsubscribe and, when that was
+// all, at most limit to subscribe. Leaving comes first: a topic that is left
+// and wanted again stands in both.
+func (in *interest) next(limit int) (leave, join []topic) {
 	in.mu.Lock()
 	defer in.mu.Unlock()
 	n := min(limit, len(in.leave))
@@ -153,12 +129,12 @@ func (in *interest) next(limit int) (leave, join []string) {
 	in.leave = nil
 
 	for len(in.join) > 0 && len(join) < limit {
-		channel := in.join[0]
+		t := in.join[0]
 		in.join = in.join[1:]
-		if p, ok := in.pending[channel]; ok && !p.sent {
+		if p, ok := in.pending.get(t); ok && !p.sent {
 			p.sent = true
-			in.pending[channel] = p
-			join = append(join, channel)
+			in.pending.put(t, p)
+			join = append(join, t)
 		}
 	}
 	if len(in.join) == 0 {
@@ -167,37 +143,36 @@ func (in *interest) next(limit int) (leave, join []string) {
 	return leave, join
 }
 
-// confirm notes that Redis has confirmed channel and returns the callbacks
-// that have nothing left to wait for. The caller calls them, without a lock.
-func (in *interest) confirm(channel string) []func() {
+// confirm notes that Redis has confirmed the channel of kind and name, and
+// returns the callbacks that have nothing left to wait for. The caller calls
+// them, without a lock.
+func (in *interest) confirm(kind Kind, name string) []func() {
 	in.mu.Lock()
 	defer in.mu.Unlock()
-	p, ok := in.pending[channel]
-	if !ok {
+	t := topicOf(kind, name)
+	p, ok := in.pending.get(t)
+	if !ok || !p.missing.has(kind) {
 		return nil
 	}
-	delete(in.pending, channel)
-	if len(in.pending) == 0 {
-		in.pending = map[string]pending{} // a map keeps the size of its largest day
+	in.confirmed++
+	p.missing &^= only(kind)
+	if p.missing != 0 {
+		in.pending.put(t, p)
+		return nil
 	}
-	var ready []func()
-	for _, w := range p.waiters {
-		if !in.parkLocked(w) {
-			ready = append(ready, w.confirmed)
-		}
-	}
-	return ready
+	in.pending.remove(t)
+	return p.waiters
 }
 
 // link notes that a connection is up, and has everything wanted subscribed on
-// it, in the order Redis will confirm: always first.
+// it, in the order Redis will confirm: the broadcast first.
 func (in *interest) link() {
 	in.mu.Lock()
 	in.linked = true
-	in.join = append(make([]string, 0, len(in.pending)), in.always)
-	for channel := range in.pending {
-		if channel != in.always {
-			in.join = append(in.join, channel)
+	in.join = append(make([]topic, 0, in.pending.len()), broadcast)
+	for t := range in.pending.all() {
+		if t != broadcast {
+			in.join = append(in.join, t)
 		}
 	}
 	in.mu.Unlock()
@@ -208,11 +183,14 @@ func (in *interest) link() {
 func (in *interest) lost() {
 	in.mu.Lock()
 	defer in.mu.Unlock()
-	in.linked, in.join, in.leave = false, nil, nil
-	for channel := range in.channels {
-		p := in.pending[channel]
-		p.sent = false
-		in.pending[channel] = p
+	in.linked, in.confirmed, in.join, in.leave = false, 0, nil, nil
+	for kind := range in.wanted {
+		for name := range in.wanted[kind].all() {
+			t := topic{Kind(kind), name}
+			p, _ := in.pending.get(t)
+			p.sent, p.missing = false, allOf(t)
+			in.pending.put(t, p)
+		}
 	}
 }
 
@@ -221,7 +199,10 @@ func (in *interest) lost() {
 func (in *interest) counts() (confirmed, wanted int) {
 	in.mu.Lock()
 	defer in.mu.Unlock()
-	return len(in.channels) - len(in.pending), len(in.channels)
+	for kind, channels := range topicChannels {
+		wanted += in.wanted[kind].len() * len(channels)
+	}
+	return in.confirmed, wanted
 }
 
 // notify wakes the writer. One token is enough: it fetches all there is.

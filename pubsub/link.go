@@ -12,8 +12,9 @@ import (
 )
 
 const (
-	// maxChannels is how many channels go into one SUBSCRIBE.
-	maxChannels = 500
+	// maxTopics is how many topics, of at most two channels each, go into one
+	// SUBSCRIBE.
+	maxTopics = 250
 	// gather is the least time between two flushes of changed interest: a
 	// lone change is written at once, a burst in few commands.
 	gather = time.Millisecond
@@ -133,7 +134,11 @@ func (l *link) confirm(s *redis.Subscription) {
 	if s.Kind != "subscribe" {
 		return
 	}
-	for _, confirmed := range l.bus.interest.confirm(s.Channel) {
+	kind, name, ok := parseChannel(l.bus.cfg.Prefix, s.Channel)
+	if !ok {
+		return
+	}
+	for _, confirmed := range l.bus.interest.confirm(kind, name) {
 		confirmed()
 	}
 }
@@ -182,8 +187,8 @@ func (l *link) write() error {
 // moment gather; they have left a token in wake.
 func (l *link) flush() error {
 	for full := true; full; {
-		leave, join := l.bus.interest.next(maxChannels)
-		full = len(leave) == maxChannels || len(join) == maxChannels
+		leave, join := l.bus.interest.next(maxTopics)
+		full = len(leave) == maxTopics || len(join) == maxTopics
 		if err := l.send(leave, l.sub.Unsubscribe, &l.bus.counters.unsubscribes); err != nil {
 			return err
 		}
@@ -195,11 +200,17 @@ func (l *link) flush() error {
 	return nil
 }
 
-// send writes one command for channels, none when there are none: to go-redis
+// send writes one command for topics, none when there are none: to go-redis
 // that would mean all.
-func (l *link) send(channels []string, command func(context.Context, ...string) error, count *atomic.Int64) error {
-	if len(channels) == 0 {
+func (l *link) send(topics []topic, command func(context.Context, ...string) error, count *atomic.Int64) error {
+	if len(topics) == 0 {
 		return nil
+	}
+	var channels []string
+	for _, t := range topics {
+		for _, kind := range t.channels() {
+			channels = append(channels, channelName(l.bus.cfg.Prefix, kind, t.name))
+		}
 	}
 	count.Add(1)
 	if err := command(l.ctx, channels...); err != nil {
