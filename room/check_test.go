@@ -92,6 +92,11 @@ func checkList(t testing.TB, s *shard, l *list) {
 			t.Errorf("occupant %d of %s is seat %d of %s, which is elsewhere", i, nameOf(key), o.seat, m.user)
 		}
 	}
+	for _, o := range l.occupants[len(l.occupants):cap(l.occupants)] {
+		if o.member != nil {
+			t.Errorf("%s keeps %s alive, who has left", nameOf(key), o.member.user)
+		}
+	}
 	for _, waiter := range s.waiting[l] {
 		if waiter.member.in(key) < 0 {
 			t.Errorf("%s waits for %s and is not in it", waiter.member.user, nameOf(key))

@@ -112,6 +112,12 @@ func TestOutbox_MemoryOfABacklogIsBounded(t *testing.T) {
 		w.enter(d, Room("a"), Room("b"))
 		devices = append(devices, d)
 	}
+	spy := &linkSpy{outbox: &w.shards[0].outbox}
+	member := &Member{}
+	member.Init(spy, w.userIn(0, 100), "spy")
+	w.Attach(member, func(error) {})
+	w.Join(member, Room("a"), false, func(error) {})
+	w.settle()
 	const rounds = 2000
 	f := text("x")
 	for range rounds {
@@ -125,12 +131,36 @@ func TestOutbox_MemoryOfABacklogIsBounded(t *testing.T) {
 		}
 	}
 	o := &w.shards[0].outbox
-	if got := cap(o.links); got > 1<<16 {
-		t.Errorf("the outbox keeps room for %d links, want at most %d", got, 1<<16)
+	if got := cap(o.links); got > keptLinks {
+		t.Errorf("the outbox keeps room for %d links, want at most %d", got, keptLinks)
 	}
-	if got := cap(o.runs); got > 1<<12 {
-		t.Errorf("the outbox keeps room for %d runs, want at most %d", got, 1<<12)
+	if got := cap(o.runs); got > 2*maxRuns {
+		t.Errorf("the outbox keeps room for %d runs, want at most %d", got, 2*maxRuns)
 	}
+	for i := range 2 * keptFrames {
+		w.Deliver(Room("a"), text("%d", i))
+	}
+	w.settle()
+	for _, r := range o.runs[:cap(o.runs)] {
+		if got := cap(r.frames); got > keptFrames {
+			t.Errorf("a run keeps room for %d frames, want at most %d", got, keptFrames)
+		}
+	}
+	if got := spy.links; got == 0 || got > maxLinks {
+		t.Errorf("there were %d links at a time, want some and at most %d", got, maxLinks)
+	}
+}
+
+// linkSpy notes how many links there are when it is written to.
+type linkSpy struct {
+	fakeConn
+	outbox *outbox
+	links  int
+}
+
+func (c *linkSpy) SendAll(frames []*engine.Frame, scratch []byte) ([]byte, error) {
+	c.links = max(c.links, len(c.outbox.links))
+	return scratch, nil
 }
 
 func TestOutbox_KeepsNoFrameAlive(t *testing.T) {
@@ -157,6 +187,11 @@ func TestOutbox_KeepsNoFrameAlive(t *testing.T) {
 			t.Error("a link refers to a frame")
 		}
 	}
+	for _, m := range o.dirty[:cap(o.dirty)] {
+		if m != nil {
+			t.Errorf("the outbox refers to %s", m.user)
+		}
+	}
 	for _, f := range o.frames[:cap(o.frames)] {
 		if f != nil {
 			t.Error("the scratch refers to a frame")
@@ -176,11 +211,12 @@ func TestOutbox_CountsSlowAndClosingConnections(t *testing.T) {
 	w.Deliver(Room("a"), text("2"))
 	w.settle() // joined
 	w.Deliver(Room("a"), text("3"))
-	w.Deliver(Room("b"), text("4"))
+	w.Deliver(Room("a"), text("4"))
+	w.Deliver(Room("b"), text("5"))
 	w.settle() // linked
-	if got := w.Stats(); got.Delivered != 4 || got.Slow != 4 || got.Gone != 4 {
-		t.Errorf("Stats() = %+v, want 4 delivered, 4 slow and 4 gone", got)
+	if got := w.Stats(); got.Delivered != 5 || got.Slow != 5 || got.Gone != 5 {
+		t.Errorf("Stats() = %+v, want 5 delivered, 5 slow and 5 gone", got)
 	}
-	healthy.wantWrites(t, "1|2", "3|4")
+	healthy.wantWrites(t, "1|2", "3|4|5")
 	check(t, w)
 }

@@ -147,6 +147,24 @@ func TestStatus_RoomLeftByALostConnectionIsTold(t *testing.T) {
 	check(t, w)
 }
 
+// Leaving a room ends what its members are told, also after a lost connection.
+func TestStatus_RoomLeftAfterAReturnIsNotTold(t *testing.T) {
+	w := newWorld(t, nil)
+	sharer := w.attach("sharer")
+	w.show(sharer, Room("1"))
+	ann := w.attach("ann")
+	w.show(ann, Room("1"))
+	sharer.conn.take()
+	w.detach(ann)
+	ann = w.attach("ann")
+	w.show(ann, Room("1"))
+	w.exit(ann, Room("1"))
+	w.detach(ann)
+	w.tick(graceTicks)
+	sharer.wantMessages(t)
+	check(t, w)
+}
+
 // A browser that quits ends the connections of its tabs one by one.
 func TestStatus_DevicesThatGoOneByOneAreToldToAllTheirRooms(t *testing.T) {
 	w := newWorld(t, nil)
@@ -211,6 +229,17 @@ func TestStatus_WithoutGraceTheEdgeIsToldAtOnce(t *testing.T) {
 	w.attach("ann")
 	bob.wantMessages(t, "ann(ANN) online")
 	check(t, w)
+}
+
+// Those who watch the same user are not related by that.
+func TestStatus_WatchersAreNotToldOfEachOther(t *testing.T) {
+	w := newWorld(t, nil)
+	bob, carl := w.attach("bob"), w.attach("carl")
+	w.show(bob, Watch("ann"))
+	w.show(carl, Watch("ann"))
+	w.detach(carl)
+	w.tick(graceTicks)
+	bob.wantMessages(t)
 }
 
 // A grace of part of a second lasts at least that long.
