@@ -1,7 +1,9 @@
 package pubsub
 
 import (
-	"context"
+	"fmt"
+	"io"
+	"net"
 	"strings"
 	"sync"
 	"testing"
@@ -36,26 +38,48 @@ func BenchmarkBus_Publish(b *testing.B) {
 	}
 }
 
-// BenchmarkBus_Deliver is the time per message from Redis to the Handler.
+// BenchmarkBus_Deliver is the time per message from Redis to the Handler, when
+// all come on one channel and when each comes on another than the one before.
+// What is allocated is the Bus's: the backend writes what was prepared.
 func BenchmarkBus_Deliver(b *testing.B) {
-	const batch = 1000
-	server := redistest.Start(b)
-	var delivered sync.WaitGroup
-	bus := connected(b, testConfig(server.URL()), func(Kind, string, string) { delivered.Done() })
-	bus.subscribe(b, KindRoom, "chat:1")
-	backend := newPlainClient(b, server.Addr())
-	b.ReportAllocs()
-	b.ResetTimer()
-	for sent := 0; sent < b.N; sent += batch {
-		n := min(batch, b.N-sent)
-		delivered.Add(n)
-		pipe := backend.Pipeline()
-		for range n {
-			pipe.Publish(context.Background(), "websocket:room:chat:1", payload)
-		}
-		if _, err := pipe.Exec(context.Background()); err != nil {
-			b.Fatal(err)
-		}
-		delivered.Wait()
+	for _, rooms := range []int{1, 100} {
+		b.Run(fmt.Sprintf("rooms=%d", rooms), func(b *testing.B) {
+			const batch = 1000
+			server := redistest.Start(b)
+			var delivered sync.WaitGroup
+			bus := connected(b, testConfig(server.URL()), func(Kind, string, string) { delivered.Done() })
+			for room := range rooms {
+				bus.subscribe(b, KindRoom, fmt.Sprintf("%03d", room))
+			}
+			backend, err := net.Dial("tcp", server.Addr())
+			if err != nil {
+				b.Fatal(err)
+			}
+			defer backend.Close()
+			commands := publishes(batch, rooms)
+			answers := make([]byte, batch*len(":1\r\n"))
+			b.ReportAllocs()
+			b.ResetTimer()
+			for sent := 0; sent < b.N; sent += batch {
+				n := min(batch, b.N-sent)
+				delivered.Add(n)
+				if _, err := backend.Write(commands[:len(commands)/batch*n]); err != nil {
+					b.Fatal(err)
+				}
+				if _, err := io.ReadFull(backend, answers[:len(answers)/batch*n]); err != nil {
+					b.Fatal(err)
+				}
+				delivered.Wait()
+			}
+		})
 	}
+}
+
+// publishes returns n commands of equal length, to one room after the other.
+func publishes(n, rooms int) (commands []byte) {
+	for i := range n {
+		commands = fmt.Appendf(commands, "*3\r\n$7\r\nPUBLISH\r\n$18\r\nwebsocket:room:%03d\r\n$%d\r\n%s\r\n",
+			i%rooms, len(payload), payload)
+	}
+	return commands
 }

@@ -75,3 +75,34 @@ func dialer(config *tls.Config) func(context.Context, string, string) (net.Conn,
 		return conn, err
 	}
 }
+
+// handover is the hook by which go-redis hands over the connection that it
+// dials for a call with a context of withHandover. The dialer cannot tell:
+// with Sentinel, finding the master dials too, with the same context.
+type handover struct{}
+
+type handoverKey struct{}
+
+// withHandover returns a context whose call stores the connection it dials.
+func withHandover(ctx context.Context, conn *net.Conn) context.Context {
+	return context.WithValue(ctx, handoverKey{}, conn)
+}
+
+// DialHook is called for each connection to the server itself.
+func (handover) DialHook(dial redis.DialHook) redis.DialHook {
+	return func(ctx context.Context, network, addr string) (net.Conn, error) {
+		conn, err := dial(ctx, network, addr)
+		if to, ok := ctx.Value(handoverKey{}).(*net.Conn); ok && err == nil {
+			*to = conn
+		}
+		return conn, err
+	}
+}
+
+// ProcessHook changes nothing.
+func (handover) ProcessHook(next redis.ProcessHook) redis.ProcessHook { return next }
+
+// ProcessPipelineHook changes nothing.
+func (handover) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.ProcessPipelineHook {
+	return next
+}

@@ -16,6 +16,11 @@
 // and the confirmed callbacks run on the reader, done callbacks on the
 // publisher.
 //
+// The publisher speaks through go-redis. The subscribed connection is dialled
+// and authenticated by go-redis and then taken over, so that a user or room
+// costs this process 20 to 30 bytes besides its name, and a message
+// few allocations; see wire.go.
+//
 // Delivery is that of Redis Pub/Sub, at most once: what is published while the
 // connection is away is lost. The Bus itself drops nothing: a slow Handler
 // slows the reader, and Redis keeps what is due in its output buffer for this

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -18,7 +19,9 @@ const (
 	// gather is the least time between two flushes of changed interest: a
 	// lone change is written at once, a burst in few commands.
 	gather = time.Millisecond
-	// pingSync and pingHealth are the payloads that tell our PINGs apart.
+	// pingHello, pingSync and pingHealth are the payloads that tell our PINGs
+	// apart.
+	pingHello  = "hello"
 	pingSync   = "sync"
 	pingHealth = "health"
 )
@@ -29,16 +32,21 @@ var errSilent = errors.New("redis does not answer")
 // link is one connection to Redis in its subscribed life, from dialling to its
 // first error. Redis answers in order, which makes the rest simple:
 //
-//	us ► PING   SUBSCRIBE a b c ...   SUBSCRIBE d e f ...   PING sync
-//	us ◄ pong   subscribe a, b, c, ..., d, e, f ...         pong sync: Redis is back
+//	us ► PING hello   SUBSCRIBE a b c ...   SUBSCRIBE d e f ...   PING sync
+//	us ◄ pong hello   subscribe a, b, c, ..., d, e, f ...         pong sync: Redis is back
+//
+// go-redis finds the server, dials it, and sends the first PING and takes its
+// answer. From then on it has no part in the connection: its PubSub keeps the
+// name of every channel, and makes many allocations for each message.
 //
 // A link that fails is replaced, never repaired.
 type link struct {
 	bus    *Bus
 	client redis.UniversalClient // owns every connection of this link
 	node   *redis.Client         // the one server it talks to
-	sub    *redis.PubSub
-	ctx    context.Context // ends with the link; its cause says why
+	sub    *redis.PubSub         // has made conn, and will close it
+	conn   net.Conn              // the subscribed connection; the reader reads, the writer writes
+	ctx    context.Context       // ends with the link; its cause says why
 	cancel context.CancelCauseFunc
 
 	up        atomic.Bool  // the connection stands; no other may be dialled
@@ -72,17 +80,23 @@ func (b *Bus) serveLink(ctx context.Context) error {
 	return context.Cause(l.ctx)
 }
 
-// dial opens the connection.
+// dial opens the connection and takes it over.
 func (l *link) dial() (err error) {
 	if l.node, err = oneNode(l.ctx, l.client); err != nil {
 		return err
 	}
-	l.sub = l.node.Subscribe(l.ctx)          // no channels, so no connection yet
-	if err = l.sub.Ping(l.ctx); err != nil { // dials
+	l.node.AddHook(handover{})
+	l.sub = l.node.Subscribe(l.ctx) // no channels, so no connection yet
+	ctx := withHandover(l.ctx, &l.conn)
+	if err = l.sub.Ping(ctx, pingHello); err != nil { // dials
 		return err
 	}
 	l.up.Store(true)
-	return nil
+	// Nothing else is due, so that go-redis has read nothing beyond this.
+	if _, err = l.sub.ReceiveTimeout(ctx, ioTimeout); err != nil {
+		return err
+	}
+	return l.conn.SetDeadline(time.Time{}) // go-redis left its own
 }
 
 // close frees what the link holds. It comes after its goroutines have ended.
@@ -98,43 +112,46 @@ func (l *link) close() {
 
 // read delivers what Redis sends until the connection fails.
 func (l *link) read() error {
+	in := newPushReader(l, readBufferBytes)
 	for {
-		l.idleSince.Store(time.Now().UnixNano())
-		// No timeout: go-redis loses its place in the stream when one
-		// strikes within a message. The writer watches idleSince instead.
-		received, err := l.sub.ReceiveTimeout(l.ctx, 0)
-		l.idleSince.Store(0)
+		p, err := in.read()
 		if err != nil {
 			return fmt.Errorf("read: %w", err)
 		}
-		switch m := received.(type) {
-		case *redis.Message:
-			l.bus.deliver(m)
-		case *redis.Subscription:
-			l.confirm(m)
-		case *redis.Pong:
-			l.pong(m)
+		switch p.kind {
+		case pushMessage:
+			l.bus.deliver(p.channel, p.payload)
+		case pushSubscribe:
+			l.confirm(p.channel)
+		case pushPong:
+			l.pong(p.payload)
 		}
 	}
 }
 
+// Read reads from the connection and says since when it waits, for the writer
+// to look after: a deadline would not know a Redis that is silent from a
+// Handler that is busy.
+func (l *link) Read(b []byte) (int, error) {
+	l.idleSince.Store(time.Now().UnixNano())
+	defer l.idleSince.Store(0)
+	return l.conn.Read(b)
+}
+
 // deliver gives one message to the Handler.
-func (b *Bus) deliver(m *redis.Message) {
-	kind, name, ok := parseChannel(b.cfg.Prefix, m.Channel)
+func (b *Bus) deliver(channel, payload string) {
+	kind, name, ok := parseChannel(b.cfg.Prefix, channel)
 	if !ok {
 		b.counters.unknownMessages.Add(1)
 		return
 	}
 	b.counters.receivedMessages.Add(1)
-	b.counters.receivedBytes.Add(int64(len(m.Payload)))
-	b.handler(kind, name, m.Payload)
+	b.counters.receivedBytes.Add(int64(len(payload)))
+	b.handler(kind, name, payload)
 }
 
-func (l *link) confirm(s *redis.Subscription) {
-	if s.Kind != "subscribe" {
-		return
-	}
-	kind, name, ok := parseChannel(l.bus.cfg.Prefix, s.Channel)
+func (l *link) confirm(channel string) {
+	kind, name, ok := parseChannel(l.bus.cfg.Prefix, channel)
 	if !ok {
 		return
 	}
@@ -145,8 +162,8 @@ func (l *link) confirm(s *redis.Subscription) {
 
 // pong opens the bus for publishing when everything that was wanted at the
 // start is confirmed, so that no one publishes what this node would miss.
-func (l *link) pong(p *redis.Pong) {
-	if p.Payload != pingSync {
+func (l *link) pong(payload string) {
+	if payload != pingSync {
 		return
 	}
 	l.bus.counters.connects.Add(1)
@@ -161,8 +178,8 @@ func (l *link) write() error {
 	if err := l.flush(); err != nil {
 		return err
 	}
-	if err := l.sub.Ping(l.ctx, pingSync); err != nil {
-		return fmt.Errorf("write: %w", err)
+	if err := l.send(appendPing(nil, pingSync)); err != nil {
+		return err
 	}
 	health := time.NewTicker(max(l.bus.cfg.HealthInterval/4, time.Millisecond))
 	defer health.Stop()
@@ -189,10 +206,10 @@ func (l *link) flush() error {
 	for full := true; full; {
 		leave, join := l.bus.interest.next(maxTopics)
 		full = len(leave) == maxTopics || len(join) == maxTopics
-		if err := l.send(leave, l.sub.Unsubscribe, &l.bus.counters.unsubscribes); err != nil {
+		if err := l.command("UNSUBSCRIBE", leave, &l.bus.counters.unsubscribes); err != nil {
 			return err
 		}
-		if err := l.send(join, l.sub.Subscribe, &l.bus.counters.subscribes); err != nil {
+		if err := l.command("SUBSCRIBE", join, &l.bus.counters.subscribes); err != nil {
 			return err
 		}
 	}
@@ -200,20 +217,22 @@ func (l *link) flush() error {
 	return nil
 }
 
-// send writes one command for topics, none when there are none: to go-redis
-// that would mean all.
-func (l *link) send(topics []topic, command func(context.Context, ...string) error, count *atomic.Int64) error {
+// command writes one command for topics, none when there are none.
+func (l *link) command(verb string, topics []topic, count *atomic.Int64) error {
 	if len(topics) == 0 {
 		return nil
 	}
-	var channels []string
-	for _, t := range topics {
-		for _, kind := range t.channels() {
-			channels = append(channels, channelName(l.bus.cfg.Prefix, kind, t.name))
-		}
-	}
 	count.Add(1)
-	if err := command(l.ctx, channels...); err != nil {
+	return l.send(appendSubscription(nil, verb, l.bus.cfg.Prefix, topics))
+}
+
+// send writes to Redis, which has ioTimeout to take it.
+func (l *link) send(b []byte) error {
+	err := l.conn.SetWriteDeadline(time.Now().Add(ioTimeout))
+	if err == nil {
+		_, err = l.conn.Write(b)
+	}
+	if err != nil {
 		return fmt.Errorf("write: %w", err)
 	}
 	return nil
@@ -232,10 +251,7 @@ func (l *link) checkHealth(now time.Time, asked int64) (int64, error) {
 	case silent >= 2*interval && asked == since:
 		return asked, fmt.Errorf("%w for %v", errSilent, silent.Round(time.Millisecond))
 	case silent >= interval && asked != since:
-		if err := l.sub.Ping(l.ctx, pingHealth); err != nil {
-			return since, fmt.Errorf("write: %w", err)
-		}
-		return since, nil
+		return since, l.send(appendPing(nil, pingHealth))
 	}
 	return asked, nil
 }
