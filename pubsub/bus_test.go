@@ -53,8 +53,10 @@ func TestBus_PublishReachesTheChannel(t *testing.T) {
 			b.subscribe(t, KindUser, "7")
 			b.subscribe(t, KindRoom, "r")
 			want := []message{
-				{KindRoom, "r", `{"n":1}`}, {KindUser, "7", "\x00\xff bytes as they are"},
-				{KindNotification, "7", ""}, {KindBroadcast, "", "x"},
+				{KindRoom, "r", `{"n":1}`},
+				{KindUser, "7", "\x00\xff bytes as they are"},
+				{KindNotification, "7", ""},
+				{KindBroadcast, "", "x"},
 			}
 			for _, m := range want {
 				if err := b.publish(t, m.kind, m.name, m.payload); err != nil {
