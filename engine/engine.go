@@ -103,7 +103,10 @@ func (e *Engine) hook() {
 	// nbio hands a connection from the acceptor to a poller without anything the
 	// race detector can see. The counter is written here and read below, which
 	// gives it, and the memory model, the edge.
-	core.OnOpen(func(*nbio.Conn) {
+	core.OnOpen(func(nb *nbio.Conn) {
+		if nb.Session() == nil {
+			return // a probe of awaitPollers
+		}
 		e.stats.accepted.Add(1)
 		e.stats.open.Add(1)
 	})
@@ -124,6 +127,10 @@ func (e *Engine) Start(ctx context.Context) error {
 	if err := e.http.Start(); err != nil {
 		e.listener.free()
 		return fmt.Errorf("engine: start event loop: %w", err)
+	}
+	if err := e.awaitPollers(); err != nil {
+		e.listener.free()
+		return err
 	}
 	tickCtx, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	e.stopTick = cancel
@@ -177,6 +184,9 @@ func (e *Engine) Stop(ctx context.Context) error {
 
 // closed is nbio's last word on a connection, on its close goroutine.
 func (e *Engine) closed(nb *nbio.Conn, _ error) {
+	if nb.Session() == nil {
+		return // a probe of awaitPollers
+	}
 	e.stats.open.Add(-1)
 	switch s := nb.Session().(type) {
 	case *takeover:

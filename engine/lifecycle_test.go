@@ -84,6 +84,30 @@ func TestEngine_StopEndsEverythingAndSaysSo(t *testing.T) {
 	}
 }
 
+// nbio cannot stop a poller whose goroutine has not run yet; Start waits for them.
+func TestEngine_CanBeStoppedAtOnce(t *testing.T) {
+	t.Parallel()
+	for range 100 {
+		cfg := DefaultConfig()
+		cfg.Addr, cfg.Pollers = "127.0.0.1:0", 4
+		e, err := New(cfg, http.NotFoundHandler(), testLog)
+		if err != nil {
+			t.Fatalf("New: %v", err)
+		}
+		if err := e.Start(t.Context()); err != nil {
+			t.Fatalf("Start: %v", err)
+		}
+		if st := e.Stats(); st.Accepted != 0 || st.Open != 0 {
+			t.Errorf("after Start: %d accepted, %d open", st.Accepted, st.Open)
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), patience)
+		if err := e.Stop(ctx); err != nil {
+			t.Fatalf("Stop: %v", err)
+		}
+		cancel()
+	}
+}
+
 func TestEngine_Capacity(t *testing.T) {
 	t.Parallel()
 	e := startEcho(t, func(c *Config) { c.MaxConnections = 3 })
@@ -127,6 +151,7 @@ func TestMaxConnections_LeavesFilesForTheRest(t *testing.T) {
 func TestEngine_CountsWhatHappens(t *testing.T) {
 	t.Parallel()
 	e, conns := startRecorder(t, testLimits, nil)
+	e.stopTick() // a ping would be counted
 	for _, code := range []int{1000, 1000, 4001, 3500, 4900} {
 		p, _ := connect(t, e, conns)
 		p.send(frames(0x81, "a", 0x89, "p"))

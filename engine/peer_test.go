@@ -145,8 +145,19 @@ func closePayload(code int, reason string) []byte {
 	return append(binary.BigEndian.AppendUint16(nil, uint16(code)), reason...)
 }
 
-// read returns the next frame, or the error that ended the stream.
+// read returns the next frame that is not a ping of the heartbeat, or the error
+// that ended the stream.
 func (p *peer) read() (wireFrame, error) {
+	for {
+		f, err := p.readAny()
+		if err != nil || f.b0 != 0x89 {
+			return f, err
+		}
+	}
+}
+
+// readAny returns the next frame, or the error that ended the stream.
+func (p *peer) readAny() (wireFrame, error) {
 	var head [10]byte
 	if _, err := io.ReadFull(p.br, head[:2]); err != nil {
 		return wireFrame{}, err
@@ -172,10 +183,15 @@ func (p *peer) read() (wireFrame, error) {
 	return wireFrame{head[0], payload}, err
 }
 
-// want fails the test unless the next frame is this one.
+// want fails the test unless the next frame is this one. Pings are left out,
+// unless one is wanted.
 func (p *peer) want(b0 byte, payload []byte) {
 	p.t.Helper()
-	got, err := p.read()
+	next := p.read
+	if b0 == 0x89 {
+		next = p.readAny
+	}
+	got, err := next()
 	want := wireFrame{b0, payload}
 	if err != nil {
 		p.t.Fatalf("got %v, want %v", err, want)
