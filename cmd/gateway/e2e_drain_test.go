@@ -24,7 +24,7 @@ func TestServe_Drain(t *testing.T) {
 	t.Parallel()
 	s := startSystem(t, func(c *Config) {
 		c.ReconnectWindow = 8 * time.Second
-		c.Engine.CloseTimeout = 3 * time.Second
+		c.Engine.CloseTimeout = 5 * time.Second
 		c.Shutdown.Timeout = patience
 	})
 	var clients []*client
@@ -71,7 +71,7 @@ func TestServe_Drain(t *testing.T) {
 	case <-time.After(patience):
 		t.Fatal("the node does not end")
 	}
-	if took := time.Since(started); s.a.err != nil || took > 10*time.Second {
+	if took := time.Since(started); s.a.err != nil || took > 15*time.Second {
 		t.Errorf("run returned %v after %v, want nil soon after close_timeout", s.a.err, took)
 	}
 	s.b.connect(t, "u0") // the other node goes on

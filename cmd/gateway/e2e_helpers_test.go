@@ -234,6 +234,17 @@ func (n *testNode) metric(t testing.TB, name string) (value float64) {
 	return value
 }
 
+// awaitMetric waits until a number of /metrics is what it should be.
+func (n *testNode) awaitMetric(t testing.TB, name string, want float64) {
+	t.Helper()
+	eventually(t, func() error {
+		if got := n.metric(t, name); got != want {
+			return fmt.Errorf("%s: %s is %v, want %v", n.cfg.Node, name, got, want)
+		}
+		return nil
+	})
+}
+
 // eventually polls until check returns nil.
 func eventually(t testing.TB, check func() error) {
 	t.Helper()

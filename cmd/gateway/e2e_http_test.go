@@ -203,12 +203,7 @@ func TestServe_MetricsCount(t *testing.T) {
 		`gateway_handshakes_total{result="over_capacity"}`:  0,
 		`gateway_redis_subscriptions`:                       6, // broadcast, two users with two each, a room
 	} {
-		eventually(t, func() error { // a connection's end is counted a moment after its client's
-			if got := s.a.metric(t, name); got != want {
-				return fmt.Errorf("%s is %v, want %v", name, got, want)
-			}
-			return nil
-		})
+		s.a.awaitMetric(t, name, want) // a connection's end is counted a moment after its client's
 	}
 	for _, name := range []string{
 		"gateway_bytes_in_total", "gateway_bytes_out_total", "gateway_writes_total", "gateway_wire_frames_in_total", "gateway_accepted_total", "gateway_connections_max",

@@ -158,6 +158,7 @@ func TestServe_OverCapacity(t *testing.T) {
 	t.Parallel()
 	s := startSystem(t, func(c *Config) { c.Engine.MaxConnections = 3 })
 	full := s.a
+	full.awaitMetric(t, "gateway_connections", 0) // those of startSystem are gone
 	first := full.connect(t, "ann")
 	full.connect(t, "ann")
 	full.connect(t, "ann")
@@ -167,18 +168,18 @@ func TestServe_OverCapacity(t *testing.T) {
 		t.Errorf("the close reason is %+v, want a delay", r)
 	}
 	checkJSONError(t, full.get(t, "/ws?token="+tokenOf("bob")), http.StatusServiceUnavailable)
+	full.awaitMetric(t, "gateway_connections", 3)
 	checkJSONError(t, full.get(t, "/readyz"), http.StatusServiceUnavailable)
 	if got := full.get(t, "/healthz").status; got != http.StatusOK {
 		t.Errorf("/healthz of a full node is %d, want 200", got)
 	}
 
 	first.leave()
-	eventually(t, func() error {
-		if got := full.get(t, "/readyz"); got.status != http.StatusOK {
-			return fmt.Errorf("/readyz is %d after a client has gone", got.status)
-		}
-		return nil
-	})
+	full.awaitMetric(t, "gateway_connections", 2)
+	if got := full.get(t, "/readyz").status; got != http.StatusOK {
+		t.Errorf("/readyz is %d after a client has gone, want 200", got)
+	}
+	full.awaitMetric(t, "gateway_connections", 2)
 	full.connect(t, "bob")
 }
 
@@ -188,12 +189,7 @@ func TestServe_SilentPeerIsClosed(t *testing.T) {
 	t.Parallel()
 	s := startSystem(t, func(c *Config) { c.Engine.PingInterval, c.Engine.PongTimeout = 2*time.Second, time.Second })
 	silent := s.a.connect(t, "ann")
-	eventually(t, func() error {
-		if s.a.metric(t, `gateway_closes_sent_total{code="4201"}`) != 1 {
-			return fmt.Errorf("the silent client is not closed")
-		}
-		return nil
-	})
+	s.a.awaitMetric(t, `gateway_closes_sent_total{code="4201"}`, 1)
 	if r := silent.closed(4201); r.DelayMS == nil || *r.DelayMS < 1 || *r.DelayMS > 5000 {
 		t.Errorf("the close reason is %+v, want a delay within the window of 5s", r)
 	}

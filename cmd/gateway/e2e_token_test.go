@@ -188,7 +188,7 @@ func checkJSONError(t *testing.T, got answer, status int) {
 func TestServe_ExpiryEndsTheConnection(t *testing.T) {
 	t.Parallel()
 	s := startSystem(t, nil)
-	exp := time.Now().Add(2 * time.Second).Unix()
+	exp := time.Now().Add(3 * time.Second).Unix()
 	expiring := s.a.connectWith(t, sign(map[string]any{"user_id": "ann", "exp": exp}))
 	expiring.join("chat:1")
 	staying := s.a.connectWith(t, sign(map[string]any{"user_id": "ann", "exp": inAnHour()}))
