@@ -19,7 +19,8 @@
 //
 // Hub.Run owns the workers and one ticker. Every other method of Hub may be
 // called from any goroutine; only Deliver and Broadcast may wait, when a shard is
-// far behind, and so must not be called by a poller. Callbacks given to Attach,
-// Join, Leave and InOrder run on the worker of the member's shard and must not
-// block.
+// far behind, and so must not be called by a poller or from a callback. Callbacks
+// given to Attach, Join, Leave and InOrder run once, on the worker of the member's
+// shard, and must not block; they may call the other methods. What is asked for
+// after Run has ended, or still waits for the bus then, is not answered.
 package room

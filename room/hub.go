@@ -170,7 +170,8 @@ func (h *Hub) Broadcast(frame *engine.Frame) {
 	}
 }
 
-// Each calls f for every member, on the workers.
+// Each calls f for every member, on the workers: several calls may run at a time,
+// each as a callback does.
 func (h *Hub) Each(f func(*Member)) {
 	for _, s := range h.shards {
 		s.inbox.push(op{kind: opEach, each: f})

@@ -23,8 +23,8 @@ var (
 	ErrGone = errors.New("room: connection is gone")
 )
 
-// Conn is what the hub needs of a connection; *engine.Conn implements it. Its
-// methods must not block.
+// Conn is what the hub needs of a connection, and those to whom Each shows its
+// member; *engine.Conn implements it. Its methods must not block.
 type Conn interface {
 	// Send and SendAll return engine.ErrSlow or engine.ErrClosed, as
 	// *engine.Conn documents.
@@ -42,8 +42,7 @@ type Member struct {
 	user string // set by Init
 	name string // set by Init
 
-	// Owned by the worker of the member's shard; seats also under the shard's mu,
-	// for readers.
+	// Owned by the worker of the member's shard.
 	seats    []seat
 	rooms    int32  // seats in KindRoom
 	watched  int32  // seats in KindWatch
@@ -147,7 +146,7 @@ func (m *Member) remove(i int) *list {
 		m.seats[i].list.occupants[m.seats[i].index].seat = int32(i)
 	}
 	m.seats[lastSeat] = seat{}
-	m.seats = m.seats[:lastSeat]
+	m.seats = shrink(m.seats[:lastSeat])
 	m.count(l.kind, -1)
 	return l
 }
