@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"runtime"
 	"strings"
+	"sync"
 	"testing"
 )
 
@@ -186,9 +187,18 @@ func TestDeflate_InflateReturnsTheErrorOfUse(t *testing.T) {
 	}
 }
 
-// A message of a few KB that would inflate to 10 MB costs about its limit.
+// bomb is a message of some KB that inflates to 10 MB.
+var bomb = sync.OnceValue(func() []byte {
+	var buf bytes.Buffer
+	w, _ := flate.NewWriter(&buf, flate.BestSpeed) // fails only for other levels
+	_, _ = w.Write(make([]byte, 10<<20))           // to memory
+	_ = w.Flush()
+	return buf.Bytes()
+})
+
+// A bomb costs about the limit that it is over.
 func TestDeflate_BombIsRefusedWithBoundedMemory(t *testing.T) {
-	bomb := deflated(t, 9, make([]byte, 10<<20))
+	bomb := bomb()
 	d := newDeflater(Compression{Level: 1})
 	use := func([]byte) error { return errors.New("delivered") }
 	if err := d.inflate(bomb, 64<<10, use); codeOf(err) != CloseTooBig {
@@ -214,7 +224,7 @@ func TestDeflate_BombClosesTheConnection(t *testing.T) {
 		"fragmented":   func(b []byte) []byte { return fragments(0xC2, b, 100) },
 	} {
 		p := dial(t, e, "/ws", "Sec-WebSocket-Extensions: permessage-deflate")
-		p.send(send(deflated(t, 9, make([]byte, 10<<20))))
+		p.send(send(bomb()))
 		p.wantClose(CloseTooBig)
 		rec := receive(t, conns, "connection")
 		if code := receive(t, rec.closed, "OnClose"); code != CloseTooBig || len(rec.messages) > 0 {

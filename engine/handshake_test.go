@@ -152,7 +152,7 @@ func TestHandshake_GarbageIsDropped(t *testing.T) {
 			t.Parallel()
 			p := dialTCP(t, e)
 			p.send([]byte(request))
-			_ = p.conn.SetReadDeadline(time.Now().Add(2 * time.Second)) // before the handshake timeout
+			_ = p.conn.SetReadDeadline(time.Now().Add(8 * time.Second)) // before the handshake timeout
 			b, err := io.ReadAll(p.conn)
 			if ne := net.Error(nil); errors.As(err, &ne) && ne.Timeout() {
 				t.Errorf("still connected, after %q", b)

@@ -97,10 +97,10 @@ func TestSend_LargeFrameToAnIdlePeer(t *testing.T) {
 	e, conns := startRecorder(t, Limits{MessageBytes: 1000, WriteBufferBytes: 1000}, nil)
 	p, rec := connect(t, e, conns)
 	for n := range 3 {
-		if err := rec.Send(numbered(n, 20<<20)); err != nil {
+		if err := rec.Send(numbered(n, 6<<20)); err != nil {
 			t.Fatalf("Send: %v", err)
 		}
-		readNumbered(t, p, n, n+1, 20<<20)
+		readNumbered(t, p, n, n+1, 6<<20)
 		eventually(t, func() error {
 			if n := rec.pending.Load(); n != 0 {
 				return fmt.Errorf("pending = %d", n)
