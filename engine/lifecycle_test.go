@@ -230,3 +230,28 @@ func TestLimitedLog_WritesOneLineInTenSecondsAndCountsTheRest(t *testing.T) {
 		}
 	})
 }
+
+func TestEngine_KnowsThePeersAddress(t *testing.T) {
+	t.Parallel()
+	for _, addr := range []string{"127.0.0.1:0", ":0"} { // ":0" takes IPv4 within IPv6, where there is IPv6
+		seen := make(chan string, 1)
+		e := startEngine(t, func(c *Config) { c.Addr = addr }, func(_ *Engine, mux *http.ServeMux) {
+			mux.HandleFunc("/", func(_ http.ResponseWriter, r *http.Request) { seen <- r.RemoteAddr })
+		})
+		_, port, err := net.SplitHostPort(e.Addr().String())
+		if err != nil {
+			t.Fatalf("SplitHostPort: %v", err)
+		}
+		conn, err := net.Dial("tcp", net.JoinHostPort("127.0.0.1", port))
+		if err != nil {
+			t.Fatalf("Dial: %v", err)
+		}
+		defer conn.Close()
+		if _, err := conn.Write([]byte("GET / HTTP/1.1\r\nHost: x\r\n\r\n")); err != nil {
+			t.Fatalf("Write: %v", err)
+		}
+		if got, want := receive(t, seen, "request"), conn.LocalAddr().String(); got != want {
+			t.Errorf("listening on %s: RemoteAddr = %q, want %q", addr, got, want)
+		}
+	}
+}
