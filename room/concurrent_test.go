@@ -115,7 +115,11 @@ func TestHub_OrderHoldsWhileMembersComeAndGo(t *testing.T) {
 	for i := range 6 {
 		clients.Go(func() {
 			d := newDevice(fmt.Sprintf("u%d", i))
-			w.Attach(&d.Member, func(error) {})
+			attached := make(chan error, 1)
+			w.Attach(&d.Member, func(err error) { attached <- err })
+			if err := <-attached; err != nil {
+				t.Errorf("Attach = %v, want nil", err)
+			}
 			for {
 				select {
 				case <-ends:
@@ -127,11 +131,13 @@ func TestHub_OrderHoldsWhileMembersComeAndGo(t *testing.T) {
 		})
 	}
 	stays := newDevice("stays")
-	joined := make(chan error, 1)
-	w.Attach(&stays.Member, func(error) {})
+	joined := make(chan error, 2)
+	w.Attach(&stays.Member, func(err error) { joined <- err })
 	w.Join(&stays.Member, key, false, func(err error) { joined <- err })
-	if err := <-joined; err != nil {
-		t.Fatalf("Join = %v, want nil", err)
+	for range 2 {
+		if err := <-joined; err != nil {
+			t.Fatalf("Attach or Join = %v, want nil", err)
+		}
 	}
 	var want []string
 	for i := range 5000 {
