@@ -26,7 +26,6 @@ func (w *world) attachNull(t testing.TB, user string, rooms ...string) *client {
 	who := auth.Identity{UserID: user, Name: user, Rooms: rooms}
 	c := w.session(t, who)
 	null := &nullConn{}
-	c.Session.conn = null
 	c.member.Init(null, who.UserID, who.Name)
 	c.attach(who)
 	w.settle(c)

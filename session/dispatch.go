@@ -92,7 +92,7 @@ func (s *Session) reply(frame func(dst []byte) []byte) {
 	buf := replies.Get().(*[]byte)
 	defer replies.Put(buf)
 	*buf = frame((*buf)[:0])
-	_ = s.conn.SendText(*buf)
+	_ = s.conn().SendText(*buf)
 	if cap(*buf) > maxReplyBuffer {
 		*buf = nil
 	}

@@ -31,7 +31,6 @@ var (
 type Session struct {
 	// Set before the upgrade, then unchanged.
 	manager *Manager
-	conn    conn // &socket
 	id      uint64
 	caps    *auth.Caps
 
@@ -45,10 +44,13 @@ type Session struct {
 
 func newSession(m *Manager, who auth.Identity) *Session {
 	s := &Session{manager: m, id: m.nextID(), caps: who.Caps}
-	s.conn = &s.socket
-	s.member.Init(s.conn, who.UserID, who.Name)
+	s.member.Init(&s.socket, who.UserID, who.Name)
 	return s
 }
+
+// conn is the session's connection: &socket, but in tests. The member holds it
+// already, and a second reference would cost 16 bytes a connection.
+func (s *Session) conn() conn { return s.member.Conn().(conn) }
 
 // clientID is the connection's name in welcome and in logs.
 func (s *Session) clientID() string { return fmt.Sprintf("%016x", s.id) }
@@ -63,7 +65,7 @@ func (s *Session) MarshalZerologObject(e *zerolog.Event) {
 // upgrade.
 func (s *Session) attach(who auth.Identity) {
 	if !who.Expires.IsZero() {
-		s.conn.SetDeadline(max(time.Until(who.Expires), time.Nanosecond))
+		s.conn().SetDeadline(max(time.Until(who.Expires), time.Nanosecond))
 	}
 	rooms := who.Rooms
 	s.manager.hub.Attach(&s.member, func(err error) { s.attached(err, rooms) })
@@ -97,7 +99,7 @@ func (s *Session) welcome() {
 }
 
 // close ends the session for a reason of the table.
-func (s *Session) close(r reason) { s.conn.Close(r.close(s.manager.cfg.ReconnectWindow)) }
+func (s *Session) close(r reason) { s.conn().Close(r.close(s.manager.cfg.ReconnectWindow)) }
 
 // OnSlow implements engine.Handler.
 func (s *Session) OnSlow() { s.close(reasonSlow) }

@@ -102,7 +102,6 @@ func (w *world) session(t testing.TB, who auth.Identity) *client {
 		who.Name = strings.ToUpper(who.UserID)
 	}
 	c := &client{newSession(w.Manager, who), t, &fakeConn{}}
-	c.Session.conn = c.conn
 	c.member.Init(c.conn, who.UserID, who.Name)
 	return c
 }
