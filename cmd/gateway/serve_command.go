@@ -44,5 +44,6 @@ func startNode(ctx context.Context, p process, src sources) error {
 		log.Debug().Strs("variables", ignored).Msg("environment variables that match no key are ignored")
 	}
 	warnDevelopment(cfg, log)
+	tuneGC(p.environ)
 	return serve(ctx, cfg, log, p.out)
 }
