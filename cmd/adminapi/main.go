@@ -143,6 +143,8 @@ func serve(ctx context.Context, listener net.Listener, handler http.Handler) err
 		_ = server.Close()
 		err = fmt.Errorf("requests were cut off after %v: %w", stopTimeout, err)
 	}
-	<-served
+	if serveErr := <-served; !errors.Is(serveErr, http.ErrServerClosed) {
+		err = errors.Join(err, fmt.Errorf("serve: %w", serveErr))
+	}
 	return err
 }
