@@ -74,7 +74,7 @@ func (g *Gateway) Metric(name string) (float64, error) {
 	if err != nil {
 		return 0, fmt.Errorf("bench: read metrics: %w", err)
 	}
-	defer resp.Body.Close() //nolint:errcheck // it was only read
+	defer resp.Body.Close()
 	lines := bufio.NewScanner(resp.Body)
 	for lines.Scan() {
 		if value, ok := strings.CutPrefix(lines.Text(), name+" "); ok {

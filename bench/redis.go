@@ -51,7 +51,7 @@ func freePort() (int, error) {
 	if err != nil {
 		return 0, err
 	}
-	defer l.Close() //nolint:errcheck // it was only asked for its port
+	defer l.Close()
 	return l.Addr().(*net.TCPAddr).Port, nil
 }
 
@@ -76,7 +76,7 @@ func pong(addr string) bool {
 	if err != nil {
 		return false
 	}
-	defer conn.Close() //nolint:errcheck // a probe
+	defer conn.Close()
 	_ = conn.SetDeadline(time.Now().Add(time.Second))
 	if _, err := conn.Write([]byte("PING\r\n")); err != nil {
 		return false

@@ -103,8 +103,10 @@ func New(opt Options, h Handler) (*Fleet, error) {
 	return f, nil
 }
 
-// Len is the number of connections asked for, NumOpen of those that are up.
-func (f *Fleet) Len() int     { return len(f.conns) }
+// Len is the number of connections asked for.
+func (f *Fleet) Len() int { return len(f.conns) }
+
+// NumOpen is the number of connections that are up.
 func (f *Fleet) NumOpen() int { return f.open }
 
 // ReadAt returns when the bytes were read that are being handled, as Now tells
