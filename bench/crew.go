@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"sync"
+	"sync/atomic"
 	"syscall"
 
 	"github.com/ginforge/gateway/bench/worker"
@@ -51,9 +52,11 @@ func SpawnCommand(command ...string) Spawn {
 	}
 }
 
-// Crew is the workers of one measurement. Its methods are for one goroutine.
+// Crew is the workers of one measurement. Its methods are for one goroutine, but
+// for Progress.
 type Crew struct {
 	members []*member
+	window  atomic.Uint32 // the one that counts
 }
 
 // member is one worker, seen from here.
@@ -68,12 +71,11 @@ type member struct {
 	err      error
 }
 
-// Hire starts workers for cfg.Total users, n of them or, when n is 0, as few as
-// can hold the connections. servers are given out in turn.
+// Hire starts workers for cfg.Total users: n of them or, when n is too few, as few
+// as can hold the connections and are as many for each server.
 func Hire(spawn Spawn, cfg worker.Config, n int, servers ...string) (*Crew, error) {
-	if least := (cfg.Total + PerWorker - 1) / PerWorker; n < least {
-		n = least
-	}
+	n = max(n, divideUp(cfg.Total, PerWorker))
+	n = divideUp(n, len(servers)) * len(servers)
 	c := &Crew{}
 	for w := range n {
 		mine := cfg
@@ -90,6 +92,8 @@ func Hire(spawn Spawn, cfg worker.Config, n int, servers ...string) (*Crew, erro
 	}
 	return c, nil
 }
+
+func divideUp(a, b int) int { return (a + b - 1) / b }
 
 func hire(spawn Spawn, cfg worker.Config) (*member, error) {
 	link, err := spawn()
@@ -168,6 +172,13 @@ func (m *member) failure() error {
 	return m.err
 }
 
+// Begin has all workers forget what they have counted, and count what carries a
+// new window, in streams of a mode. It returns the window.
+func (c *Crew) Begin(mode worker.Mode) (window uint32, err error) {
+	window = c.window.Add(1)
+	return window, c.Order(worker.Command{Do: "begin", Window: window, Mode: mode})
+}
+
 // Progress sums up where the workers stand, or says that one has failed.
 func (c *Crew) Progress() (worker.Progress, error) {
 	var sum worker.Progress
@@ -178,6 +189,9 @@ func (c *Crew) Progress() (worker.Progress, error) {
 		if err != nil {
 			return sum, fmt.Errorf("bench: worker %d: %w", i+1, err)
 		}
+		if p.Window != c.window.Load() { // it was told before the worker began the new one
+			p.Joins, p.Got, p.Sent = 0, 0, 0
+		}
 		sum = addProgress(sum, p)
 	}
 	return sum, nil
@@ -186,7 +200,7 @@ func (c *Crew) Progress() (worker.Progress, error) {
 func addProgress(a, b worker.Progress) worker.Progress {
 	return worker.Progress{
 		Open: a.Open + b.Open, Joined: a.Joined + b.Joined, Failed: a.Failed + b.Failed, Closed: a.Closed + b.Closed,
-		Got: a.Got + b.Got, Sent: a.Sent + b.Sent,
+		Joins: a.Joins + b.Joins, Got: a.Got + b.Got, Sent: a.Sent + b.Sent,
 		LastJoin: max(a.LastJoin, b.LastJoin), LastGot: max(a.LastGot, b.LastGot),
 	}
 }

@@ -14,9 +14,10 @@ const startDelay = 300_000_000 // nanoseconds
 
 // publish carries out a plan in a window of its own, waits until every receiver
 // has every message or nothing comes any more, and returns what became of them.
-// Each message has the given number of receivers.
-func (s *Stage) publish(ctx context.Context, plan Plan, receivers int) (*Delivery, Client, error) {
-	if err := s.begin(); err != nil {
+// Each message is of a stream of mode, and has the given number of receivers.
+func (s *Stage) publish(ctx context.Context, plan Plan, mode worker.Mode, receivers int) (*Delivery, Client, error) {
+	window, err := s.crew.Begin(mode)
+	if err != nil {
 		return nil, Client{}, err
 	}
 	publisher, err := DialPublisher(ctx, s.Redis)
@@ -27,7 +28,7 @@ func (s *Stage) publish(ctx context.Context, plan Plan, receivers int) (*Deliver
 	if err != nil {
 		return nil, Client{}, errors.Join(err, publisher.Close())
 	}
-	plan.Window, plan.Start = s.window, fleet.Now()+startDelay
+	plan.Window, plan.Start = window, fleet.Now()+startDelay
 	s.Report.Begin("published messages", int64(plan.Messages()))
 	late, err := publisher.Run(ctx, plan, func(n int) { s.Report.Set(int64(n)) })
 	s.Report.End()
@@ -40,6 +41,32 @@ func (s *Stage) publish(ctx context.Context, plan Plan, receivers int) (*Deliver
 		return nil, Client{}, err
 	}
 	client, err := s.delivered(ctx, d, before, plan.Start, late)
+	return d, client, err
+}
+
+// exchange has clients send n messages in all, rate a second, of about size bytes
+// and to so many receivers each, and returns what became of them.
+func (s *Stage) exchange(ctx context.Context, p Parameters, mode worker.Mode, n int, rate float64, receivers int) (*Delivery, Client, error) {
+	if _, err := s.crew.Begin(mode); err != nil {
+		return nil, Client{}, err
+	}
+	before, err := s.snapshot()
+	if err != nil {
+		return nil, Client{}, err
+	}
+	start, workers := fleet.Now()+startDelay, s.crew.Len()
+	err = s.crew.OrderEach(func(i int) worker.Command {
+		share := n*(i+1)/workers - n*i/workers
+		return worker.Command{Do: "send", Send: &worker.Send{At: start, Rate: rate / float64(workers), N: share, Size: p.Size}}
+	})
+	if err != nil {
+		return nil, Client{}, err
+	}
+	d := &Delivery{Published: int64(n), Expected: int64(n) * int64(receivers)}
+	if err := s.awaitDelivery(ctx, d.Expected); err != nil {
+		return nil, Client{}, err
+	}
+	client, err := s.delivered(ctx, d, before, start, nil)
 	return d, client, err
 }
 
@@ -56,7 +83,7 @@ func (s *Stage) awaitDelivery(ctx context.Context, expected int64) error {
 }
 
 // delivered fills in what became of the messages of a window that began at
-// start.
+// start. late is by how much they were published late; nil when clients sent.
 func (s *Stage) delivered(ctx context.Context, d *Delivery, before snapshot, start int64, late *worker.Histogram) (Client, error) {
 	after, err := s.snapshot()
 	if err != nil {
@@ -76,10 +103,11 @@ func (s *Stage) delivered(ctx context.Context, d *Delivery, before snapshot, sta
 		d.PerSecond = float64(d.Received) / d.Seconds
 		d.CPUMicros = d.CPUSeconds * 1e6 / float64(d.Received)
 	}
-	t.client.Others = after.others(before)
-	if late != nil {
-		t.client.LateP99 = float64(late.ValueAtQuantile(99))
+	if late == nil {
+		late = t.late // the clients have sent
 	}
+	t.client.Others = after.others(before)
+	t.client.LateP99 = float64(late.ValueAtQuantile(99))
 	if d.Distrust = distrust(t.client, t.latency, late); len(d.Distrust) == 0 {
 		d.Latency = quantiles(t.latency)
 	}

@@ -66,12 +66,12 @@ func (f Fanout) Run(ctx context.Context, s *Stage) error {
 	members := f.P.Connections / f.P.Rooms
 	warm := plan
 	warm.N = min(plan.N, warmUp*f.P.Rooms)
-	if _, _, err := s.publish(ctx, warm, members); err != nil {
+	if _, _, err := s.publish(ctx, warm, worker.ModeRoom, members); err != nil {
 		return err
 	}
 	s.Result.Notes = nil
 	var err error
-	s.Result.Delivery, s.Result.Client, err = s.publish(ctx, plan, members)
+	s.Result.Delivery, s.Result.Client, err = s.publish(ctx, plan, worker.ModeRoom, members)
 	return err
 }
 

@@ -69,6 +69,7 @@ type Memory struct {
 	// are on this machine; KernelPerConnection is its InSockets.
 	Kernel              Kernel  `json:"kernel"`
 	KernelPerConnection float64 `json:"kernel_per_connection"`
+	Machine             int64   `json:"machine"`  // bytes that the whole machine has less left: servers, clients, Redis, kernel
 	IdleCPU             float64 `json:"idle_cpu"` // seconds of the server's CPU a second during the rest
 }
 

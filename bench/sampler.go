@@ -2,6 +2,7 @@ package bench
 
 import (
 	"context"
+	"fmt"
 	"sync"
 	"time"
 )
@@ -20,7 +21,7 @@ const sampleInterval = 500 * time.Millisecond
 
 // sampler looks at a server until it is stopped.
 type sampler struct {
-	pid   int
+	nodes []Target
 	start time.Time
 	done  chan struct{} // closed when sampling has ended
 
@@ -29,9 +30,11 @@ type sampler struct {
 	samples []Sample
 }
 
-func startSampler(ctx context.Context, pid int) *sampler {
-	s := &sampler{pid: pid, start: time.Now(), done: make(chan struct{})}
-	go s.run(ctx)
+// startSampler looks at nodes until ctx ends. When the machine's memory runs out
+// it calls exhausted, so that the kernel need not choose what to kill.
+func startSampler(ctx context.Context, nodes []Target, exhausted func(error)) *sampler {
+	s := &sampler{nodes: nodes, start: time.Now(), done: make(chan struct{})}
+	go s.run(ctx, exhausted)
 	return s
 }
 
@@ -41,11 +44,14 @@ func (s *sampler) watch(c *Crew) {
 	s.crew = c
 }
 
-func (s *sampler) run(ctx context.Context) {
+// minAvailable is the memory that the machine must have left.
+const minAvailable = 512 << 20
+
+func (s *sampler) run(ctx context.Context, exhausted func(error)) {
 	defer close(s.done)
 	tick := time.NewTicker(sampleInterval)
 	defer tick.Stop()
-	last, _ := ReadUsage(s.pid) // of a server on another machine there are none
+	last, _ := s.look() // of a server on another machine there is nothing to see
 	lastAt := time.Now()
 	for {
 		select {
@@ -53,22 +59,41 @@ func (s *sampler) run(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		}
-		u, err := ReadUsage(s.pid)
+		u, err := s.look()
 		now := time.Now()
-		sample := Sample{Seconds: now.Sub(s.start).Seconds()}
+		sample := Sample{Seconds: now.Sub(s.start).Seconds(), Resident: u.Resident}
 		if err == nil {
-			sample.Resident = u.Resident
 			sample.Cores = (u.CPU - last.CPU).Seconds() / now.Sub(lastAt).Seconds()
 		}
 		last, lastAt = u, now
-		s.mu.Lock()
-		if s.crew != nil {
-			p, _ := s.crew.Progress() // its errors stop the scenario elsewhere
-			sample.Open, sample.Got = p.Open, p.Got
+		s.keep(sample)
+		if left, err := available(); err == nil && left < minAvailable {
+			exhausted(fmt.Errorf("bench: only %d MB of memory are left on this machine", left>>20))
 		}
-		s.samples = append(s.samples, sample)
-		s.mu.Unlock()
 	}
+}
+
+// look reads what the servers use now.
+func (s *sampler) look() (sum Usage, err error) {
+	for _, n := range s.nodes {
+		u, err := ReadUsage(n.PID())
+		if err != nil {
+			return Usage{}, err
+		}
+		sum.CPU += u.CPU
+		sum.Resident += u.Resident
+	}
+	return sum, nil
+}
+
+func (s *sampler) keep(sample Sample) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.crew != nil {
+		p, _ := s.crew.Progress() // its errors stop the scenario elsewhere
+		sample.Open, sample.Got = p.Open, p.Got
+	}
+	s.samples = append(s.samples, sample)
 }
 
 // taken returns the samples once sampling has ended.

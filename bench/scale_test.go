@@ -5,9 +5,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/netip"
-	"os"
-	"os/exec"
-	"path/filepath"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -23,19 +20,6 @@ const (
 	scaleBroadcasts = 10
 	scaleRoom       = "chat:everyone"
 )
-
-// buildGateway compiles the gateway as it is delivered, without the race
-// detector, whatever this test runs with.
-func buildGateway(t testing.TB) string {
-	t.Helper()
-	binary := filepath.Join(t.TempDir(), "gateway")
-	build := exec.Command("go", "build", "-trimpath", "-o", binary, "github.com/ginforge/gateway/cmd/gateway")
-	build.Stderr = os.Stderr
-	if err := build.Run(); err != nil {
-		t.Fatalf("building the gateway: %v", err)
-	}
-	return binary
-}
 
 // crowd is a fleet of users who each have a token of their own and join one
 // room, and who check that every message arrives once and in order.

@@ -4,10 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"time"
-
-	"github.com/ginforge/gateway/bench/worker"
 )
 
 // Scenario is one kind of load.
@@ -38,7 +35,7 @@ type Parameters struct {
 	Workers     int           `json:"workers,omitempty"` // client processes; 0: as few as can hold the connections
 	Settle      time.Duration `json:"settle,omitempty"`  // rest after the last has joined
 	Reset       bool          `json:"reset,omitempty"`   // herd: cut with RST
-	Nodes       int           `json:"nodes,omitempty"`   // million: gateways
+	Nodes       int           `json:"nodes,omitempty"`   // servers, joined by Redis; 0: one
 	Buffer      int           `json:"buffer,omitempty"`  // bytes of the clients' socket buffers; 0: the kernel's choice
 }
 
@@ -68,6 +65,8 @@ func (p Parameters) validate() error {
 	check(p.InFlight >= 0 && p.InFlight <= PerWorker, "in-flight: %d, want at most %d", p.InFlight, PerWorker)
 	check(p.Workers >= 0 && p.Workers <= p.Connections, "workers: %d, want 0 to the number of connections", p.Workers)
 	check(p.Settle >= 0 && p.Settle <= maxDuration, "settle: %v, want at most %v", p.Settle, maxDuration)
+	check(p.Nodes >= 0 && p.Nodes <= p.Connections, "nodes: %d, want 1 to the number of connections", p.Nodes)
+	check(p.Nodes <= 1 || p.Connections/p.Nodes <= PerWorker, "nodes: %d, each of which would have over %d connections", p.Nodes, PerWorker)
 	check(p.Buffer >= 0, "buffer: %d, want 0 or more bytes", p.Buffer)
 	return errors.Join(errs...)
 }
@@ -94,60 +93,4 @@ type Reporter interface {
 	Begin(what string, total int64)
 	Set(done int64)
 	End()
-}
-
-// Runner measures candidates with scenarios.
-type Runner struct {
-	Redis    string // host:port of the Redis that servers and publishers use
-	RedisPID int    // its process, 0 when it is not to be measured
-	Secret   string // of the servers' tokens
-	Spawn    Spawn
-	Report   Reporter
-	Log      io.Writer // of the servers; nil for none
-}
-
-// Measure starts a candidate, runs a scenario against it, and stops it. The
-// result holds what was measured also when an error is returned.
-func (r *Runner) Measure(ctx context.Context, sc Scenario, c Candidate, round int) (*Result, error) {
-	result := &Result{
-		Scenario: sc.Name(), Target: c.Name, Round: round, What: sc.What(),
-		Parameters: sc.Parameters(), Started: time.Now(),
-	}
-	if err := sc.Validate(); err != nil {
-		return result, fmt.Errorf("bench: %s: %w", sc.Name(), err)
-	}
-	r.Report.Say("%s, %s: %s", sc.Name(), c.Name, sc.What())
-	target, err := c.Start(ctx, "redis://"+r.Redis, r.Log)
-	if err != nil {
-		return result, err
-	}
-	sampling, stop := context.WithCancel(ctx)
-	s := &Stage{Runner: r, Target: target, Result: result, sampler: startSampler(sampling, target.PID())}
-	err = sc.Run(ctx, s)
-	stop()
-	result.Samples = s.sampler.taken()
-	result.Seconds = time.Since(result.Started).Seconds()
-	if s.crew != nil {
-		s.crew.Dismiss()
-	}
-	return result, errors.Join(err, r.stop(target))
-}
-
-// stopTimeout is how long a server may take to end after its clients have gone.
-const stopTimeout = 20 * time.Second
-
-// stop ends a target, also when the run has been interrupted.
-func (r *Runner) stop(target Target) error {
-	ctx, cancel := context.WithTimeout(context.Background(), stopTimeout)
-	defer cancel()
-	return target.Stop(ctx)
-}
-
-// workerConfig is what a scenario's workers have in common.
-func (s *Stage) workerConfig(p Parameters, mode worker.Mode) worker.Config {
-	return worker.Config{
-		Path: "/ws", Secret: s.Secret, Total: p.Connections, Rooms: p.Rooms, Personal: p.Personal,
-		Dialect: s.Target.Dialect(), Mode: mode, InFlight: p.InFlight, Rate: p.Arrival,
-		ReceiveBuffer: p.Buffer, SendBuffer: p.Buffer,
-	}
 }

@@ -12,30 +12,60 @@ import (
 // snapshot is what the server, the kernel and the machine have used at one
 // moment.
 type snapshot struct {
-	at       int64 // fleet.Now
-	usage    Usage // of the server
-	resident int64
-	redis    time.Duration // CPU of Redis
-	ours     time.Duration // CPU of everything that belongs to the measurement
-	machine  time.Duration // CPU of everything
-	kernel   Kernel
+	at        int64 // fleet.Now
+	usage     Usage // of the servers
+	resident  int64
+	redis     time.Duration // CPU of Redis
+	ours      time.Duration // CPU of everything that belongs to the measurement
+	machine   time.Duration // CPU of everything
+	available int64         // bytes of memory that the machine has left
+	kernel    Kernel
 }
 
 // snapshot reads what it can; a server on another machine shows nothing.
 func (s *Stage) snapshot() (now snapshot, err error) {
 	var errs [5]error
-	if pid := s.Target.PID(); pid != 0 {
-		now.resident, errs[0] = ReadResident(pid)
-		now.usage, errs[1] = ReadUsage(pid)
-	}
+	now.usage, now.resident, errs[0] = readNodes(s.Nodes)
 	if s.RedisPID != 0 {
-		now.redis, errs[2] = processCPU(s.RedisPID)
+		now.redis, errs[1] = processCPU(s.RedisPID)
 	}
-	now.machine, errs[3] = machineCPU()
+	now.machine, errs[2] = machineCPU()
 	now.ours = now.usage.CPU + now.redis + s.ownCPU()
-	now.kernel, errs[4] = ReadKernel()
+	now.kernel, errs[3] = ReadKernel()
+	now.available, errs[4] = available()
 	now.at = fleet.Now()
 	return now, errors.Join(errs[:]...)
+}
+
+// readNodes sums up what servers use. Pages that several processes share, such as
+// those of their program, count in each.
+func readNodes(nodes []Target) (sum Usage, resident int64, err error) {
+	for _, n := range nodes {
+		if n.PID() == 0 {
+			continue
+		}
+		u, errUsage := ReadUsage(n.PID())
+		r, errResident := ReadResident(n.PID())
+		if err := errors.Join(errUsage, errResident); err != nil {
+			return Usage{}, 0, err
+		}
+		sum.CPU += u.CPU
+		sum.Resident += u.Resident
+		sum.Threads += u.Threads
+		resident += r
+	}
+	return sum, resident, nil
+}
+
+// available is the memory that the machine has left.
+func available() (bytes int64, err error) {
+	err = scanLines("/proc/meminfo", func(line string) {
+		var kilobytes int64
+		if n, _ := fmt.Sscanf(line, "MemAvailable: %d kB", &kilobytes); n == 1 {
+			bytes = kilobytes << 10
+		}
+	})
+	return bytes, err
 }
 
 // ownCPU is the time of the harness: this process and its workers.

@@ -14,11 +14,10 @@ import (
 // made of. Its methods are for one goroutine.
 type Stage struct {
 	*Runner
-	Target  Target
+	Nodes   []Target // one, or several joined by Redis
 	Result  *Result
 	sampler *sampler
 	crew    *Crew
-	window  uint32
 	before  snapshot // before the first connection
 }
 
@@ -36,19 +35,30 @@ func (s *Stage) gather(ctx context.Context, p Parameters, mode worker.Mode) erro
 		return err
 	}
 	cfg := s.workerConfig(p, mode)
-	if s.crew, err = Hire(s.Spawn, cfg, p.Workers, s.Target.Addr().String()); err != nil {
+	if s.crew, err = Hire(s.Spawn, cfg, p.Workers, s.addrs()...); err != nil {
 		return err
 	}
 	s.sampler.watch(s.crew)
-	if err := s.begin(); err != nil {
+	if _, err := s.crew.Begin(mode); err != nil {
 		return err
 	}
 	start := fleet.Now()
 	if err := s.crew.Order(worker.Command{Do: "open", N: p.Connections}); err != nil {
 		return err
 	}
-	waitErr := s.await(ctx, "connections", int64(p.Connections), func(p worker.Progress) int64 { return int64(p.Joined) })
+	waitErr := s.await(ctx, "connections", int64(p.Connections), joined)
 	return errors.Join(waitErr, s.opened(ctx, p, start))
+}
+
+func joined(p worker.Progress) int64 { return int64(p.Joined) }
+
+// addrs are where the nodes listen.
+func (s *Stage) addrs() []string {
+	addrs := make([]string, len(s.Nodes))
+	for i, n := range s.Nodes {
+		addrs[i] = n.Addr().String()
+	}
+	return addrs
 }
 
 // opened fills in what became of the connections.
@@ -94,16 +104,11 @@ func (s *Stage) settle(ctx context.Context, rest time.Duration) error {
 	m, n := s.Result.Memory, float64(s.Result.Connections.Joined)
 	m.Settled, m.SettleSeconds = to.resident, rest.Seconds()
 	m.PerConnection = float64(m.Settled-m.Before) / n
+	m.Machine = s.before.available - to.available
 	m.Kernel = to.kernel.Since(s.before.kernel)
 	m.KernelPerConnection = float64(m.Kernel.InSockets()) / n
 	m.IdleCPU = (to.usage.CPU - from.usage.CPU).Seconds() / (float64(to.at-from.at) / 1e9)
 	return nil
-}
-
-// begin starts a new window on all workers.
-func (s *Stage) begin() error {
-	s.window++
-	return s.crew.Order(worker.Command{Do: "begin", Window: s.window})
 }
 
 // patience is how long nothing may move before a wait is given up.
@@ -155,5 +160,14 @@ func (s *Stage) sleep(ctx context.Context, what string, rest time.Duration) erro
 		case <-ctx.Done():
 			return fmt.Errorf("bench: %s: %w", what, ctx.Err())
 		}
+	}
+}
+
+// workerConfig is what a scenario's workers have in common.
+func (s *Stage) workerConfig(p Parameters, mode worker.Mode) worker.Config {
+	return worker.Config{
+		Path: "/ws", Secret: s.Secret, Total: p.Connections, Rooms: p.Rooms, Personal: p.Personal,
+		Dialect: s.Nodes[0].Dialect(), Mode: mode, InFlight: p.InFlight, Rate: p.Arrival,
+		ReceiveBuffer: p.Buffer, SendBuffer: p.Buffer,
 	}
 }

@@ -11,15 +11,16 @@ import (
 type totals struct {
 	worker.Progress
 	worker.Counts
-	sendFailed                  int64
-	latency, handshake, joining *worker.Histogram
-	ends                        map[string]int
-	client                      Client
+	sendFailed int64
+	ends       map[string]int
+	client     Client
+
+	latency, handshake, joining, late *worker.Histogram
 }
 
 func sum(reports []*worker.Report) totals {
 	t := totals{
-		latency: worker.NewHistogram(), handshake: worker.NewHistogram(), joining: worker.NewHistogram(),
+		latency: worker.NewHistogram(), handshake: worker.NewHistogram(), joining: worker.NewHistogram(), late: worker.NewHistogram(),
 		ends: make(map[string]int), client: Client{Workers: len(reports)},
 	}
 	var resident int64
@@ -30,6 +31,7 @@ func sum(reports []*worker.Report) totals {
 		t.latency.Merge(r.Latency.Histogram)
 		t.handshake.Merge(r.Handshake.Histogram)
 		t.joining.Merge(r.Joining.Histogram)
+		t.late.Merge(r.Late.Histogram)
 		for reason, n := range r.Ends {
 			t.ends[reason] += n
 		}

@@ -32,8 +32,8 @@ type crowd struct {
 
 	Progress
 	Counts
-	latency, handshake, joining *Histogram
-	ends                        map[string]int
+	latency, handshake, joining, late *Histogram
+	ends                              map[string]int
 }
 
 // user is what is known of one connection besides its tracks.
@@ -50,7 +50,7 @@ func newCrowd(cfg Config) (*crowd, error) {
 	c := &crowd{
 		cfg: cfg, signer: NewSigner(cfg.Secret, 24*time.Hour),
 		users: make([]user, cfg.Count), ends: make(map[string]int),
-		latency: NewHistogram(), handshake: NewHistogram(), joining: NewHistogram(),
+		latency: NewHistogram(), handshake: NewHistogram(), joining: NewHistogram(), late: NewHistogram(),
 		slots: cfg.streams(),
 	}
 	c.tracks = make([]track, cfg.Count*c.slots)
@@ -128,6 +128,7 @@ func (c *crowd) join(i int, room string) {
 // arrived counts a connection that is in all its rooms.
 func (c *crowd) arrived(i int) {
 	c.Joined++
+	c.Joins++
 	c.LastJoin = c.fleet.ReadAt()
 	c.joining.Record(time.Duration(c.LastJoin - c.fleet.Started(i)))
 }
@@ -231,15 +232,19 @@ func (c *crowd) left(i int) {
 	c.users[i] = user{}
 }
 
-// begin forgets what was counted and counts what carries window from now on.
-func (c *crowd) begin(window uint32) {
+// begin forgets what was counted and counts what carries window from now on, in
+// streams of the mode given, if any.
+func (c *crowd) begin(window uint32, mode Mode) {
 	c.window = window
+	if mode != "" {
+		c.cfg.Mode = mode
+	}
 	clear(c.tracks)
 	c.Counts = Counts{}
-	c.LastGot, c.Progress.Sent, c.sendFailed = 0, 0, 0
-	c.latency.Reset()
-	c.handshake.Reset()
-	c.joining.Reset()
+	c.Joins, c.LastGot, c.Sent, c.sendFailed = 0, 0, 0, 0
+	for _, h := range []*Histogram{c.latency, c.handshake, c.joining, c.late} {
+		h.Reset()
+	}
 	c.fleet.ResetMeter()
 }
 

@@ -1,6 +1,10 @@
 package worker
 
-import "github.com/ginforge/gateway/bench/fleet"
+import (
+	"time"
+
+	"github.com/ginforge/gateway/bench/fleet"
+)
 
 // outflow is what the clients still have to send, in an open loop.
 type outflow struct {
@@ -25,6 +29,7 @@ func (c *crowd) tick(now int64) int64 {
 		if due > now {
 			return due
 		}
+		c.late.Record(time.Duration(now - due))
 		c.send(o.next%c.cfg.Count, uint32(o.next/c.cfg.Count), due)
 		o.next++
 	}

@@ -20,14 +20,18 @@ type Stamp struct {
 
 const stampKey = `"bench":[`
 
-// AppendMessage appends a room message to room of about size bytes that carries
-// the stamp. It is what a backend publishes. A complete envelope leaves a server
-// nothing to fill in.
+// AppendMessage appends what a backend publishes: a message of about size bytes
+// that carries the stamp, to a room or, when room is empty, to a user or to all.
+// It is a complete envelope, which leaves a server nothing to fill in.
 func AppendMessage(dst []byte, s Stamp, room string, size int) []byte {
 	from := len(dst)
-	dst = append(dst, `{"type":"room_message","room":"`...)
-	dst = append(dst, room...)
-	dst = append(dst, `","timestamp":1697356800,"content":`...)
+	if room == "" {
+		dst = append(dst, `{"type":"user_message"`...)
+	} else {
+		dst = append(dst, `{"type":"room_message","room":"`...)
+		dst = append(append(dst, room...), '"')
+	}
+	dst = append(dst, `,"timestamp":1697356800,"content":`...)
 	dst = appendContent(dst, s, size-(len(dst)-from)-1)
 	return append(dst, '}')
 }

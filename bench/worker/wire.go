@@ -70,9 +70,10 @@ const (
 
 // Command is one order of the harness.
 type Command struct {
-	Do     string `json:"do"`               // open, begin, send, stop, cut or report
+	Do     string `json:"do"`               // open, begin, send, cut or report
 	N      int    `json:"n,omitempty"`      // open: how many connections more
 	Window uint32 `json:"window,omitempty"` // begin: forget what was counted, count what carries this number
+	Mode   Mode   `json:"mode,omitempty"`   // begin: of the streams to come, for one stream a receiver; empty: as before
 	Send   *Send  `json:"send,omitempty"`
 	Reset  bool   `json:"reset,omitempty"` // cut: with RST
 }
@@ -95,14 +96,16 @@ type Tell struct {
 
 // Progress is where a worker stands.
 type Progress struct {
-	Open     int   `json:"open"`      // connections that are up
-	Joined   int   `json:"joined"`    // of these, in all their rooms
-	Failed   int   `json:"failed"`    // could not be made
-	Closed   int   `json:"closed"`    // were up and ended without being asked to
-	LastJoin int64 `json:"last_join"` // when Joined grew last, in nanoseconds of fleet.Now
-	Got      int64 `json:"got"`       // messages of this window, as Counts.Received
-	LastGot  int64 `json:"last_got"`  // when Got grew last
-	Sent     int64 `json:"sent"`      // messages sent in this window
+	Window   uint32 `json:"window"`    // that Joins, Got and Sent belong to
+	Open     int    `json:"open"`      // connections that are up
+	Joined   int    `json:"joined"`    // of these, in all their rooms
+	Failed   int    `json:"failed"`    // could not be made
+	Closed   int    `json:"closed"`    // were up and ended without being asked to
+	Joins    int64  `json:"joins"`     // how often a connection got there in this window
+	LastJoin int64  `json:"last_join"` // when Joins grew last, in nanoseconds of fleet.Now
+	Got      int64  `json:"got"`       // messages of this window, as Counts.Received
+	LastGot  int64  `json:"last_got"`  // when Got grew last
+	Sent     int64  `json:"sent"`      // messages sent in this window
 }
 
 // Report is what a worker has measured since the last begin command.
@@ -113,6 +116,7 @@ type Report struct {
 	Latency    *Histogram     `json:"latency"`   // of messages, from when they were due
 	Handshake  *Histogram     `json:"handshake"` // from when a connection was due until its 101
 	Joining    *Histogram     `json:"joining"`   // the same until it was in all its rooms
+	Late       *Histogram     `json:"late"`      // by which messages were sent after they were due
 	Loop       Loop           `json:"loop"`
 	Ends       map[string]int `json:"ends,omitempty"` // why connections failed or closed
 	Resident   int64          `json:"resident"`       // bytes of this process

@@ -110,11 +110,9 @@ func (w *worker) do(cmd Command) error {
 	case "open":
 		c.fleet.Open(min(cmd.N, c.cfg.Count-c.fleet.Len()))
 	case "begin":
-		c.begin(cmd.Window)
+		c.begin(cmd.Window, cmd.Mode)
 	case "send":
 		c.outflow = outflow{Send: *cmd.Send}
-	case "stop":
-		c.outflow = outflow{}
 	case "cut":
 		c.cut(cmd.Reset)
 	case "report":
@@ -128,7 +126,7 @@ func (w *worker) do(cmd Command) error {
 func (c *crowd) report() *Report {
 	r := &Report{
 		Progress: c.progress(), Counts: c.Counts, SendFailed: c.sendFailed,
-		Latency: c.latency, Handshake: c.handshake, Joining: c.joining,
+		Latency: c.latency, Handshake: c.handshake, Joining: c.joining, Late: c.late,
 		Loop: loopOf(c.fleet.Meter()), Ends: c.ends, Resident: resident(),
 	}
 	var u unix.Rusage
@@ -140,7 +138,7 @@ func (c *crowd) report() *Report {
 
 func (c *crowd) progress() Progress {
 	p := c.Progress
-	p.Got = c.Received
+	p.Got, p.Window = c.Received, c.window
 	return p
 }
 

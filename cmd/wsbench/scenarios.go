@@ -55,20 +55,70 @@ var scenarios = []scenario{
 		},
 		make: func(p bench.Parameters) bench.Scenario { return bench.Fanout{P: p} },
 	},
+	{
+		name: "chat", short: "Clients send to the rooms that they are in",
+		example: "  wsbench chat -n 15000 --rooms 1000 --rate 1",
+		defaults: bench.Parameters{
+			Connections: 15_000, Rooms: 1000, Rate: 1, Burst: 1, Size: 133, Duration: 10 * time.Second, Settle: 3 * time.Second,
+		},
+		flags: func(f *pflag.FlagSet, p *bench.Parameters) {
+			roomsFlag(f, p)
+			rateFlags(f, p, "messages a second in each room")
+		},
+		make: func(p bench.Parameters) bench.Scenario { return bench.Chat{P: p} },
+	},
+	{
+		name: "users", short: "Users write to each other",
+		example:  "  wsbench users -n 15000 --rate 5000",
+		defaults: directDefaults,
+		flags:    directFlags,
+		make:     func(p bench.Parameters) bench.Scenario { return bench.Direct{P: p} },
+	},
+	{
+		name: "notify", short: "A backend writes to single users",
+		example:  "  wsbench notify -n 15000 --rate 5000",
+		defaults: directDefaults,
+		flags:    directFlags,
+		make:     func(p bench.Parameters) bench.Scenario { return bench.Direct{P: p, Backend: true} },
+	},
+	{
+		name: "herd", short: "Cut all connections at once: time until 50, 99 and 100 % are back",
+		example:  "  wsbench herd -n 15000 --reset",
+		defaults: bench.Parameters{Connections: 15_000, Rooms: 1, InFlight: 4096, Settle: 3 * time.Second},
+		flags: func(f *pflag.FlagSet, p *bench.Parameters) {
+			f.BoolVar(&p.Reset, "reset", p.Reset, "cut with RST instead of FIN")
+		},
+		make: func(p bench.Parameters) bench.Scenario { return bench.HerdCut{P: p} },
+	},
+	{
+		name: "million", short: "A million connections over many nodes, all reached by one PUBLISH",
+		example: "  wsbench million\n  wsbench million -n 100000 --nodes 6",
+		defaults: bench.Parameters{
+			Connections: 1_000_000, Nodes: 53, Rooms: 1000, InFlight: 32, Settle: 20 * time.Second, Buffer: 4096,
+		},
+		flags: roomsFlag,
+		make:  func(p bench.Parameters) bench.Scenario { return bench.Million{P: p} },
+	},
 }
+
+var directDefaults = bench.Parameters{
+	Connections: 15_000, Rooms: 1, Rate: 5000, Size: 133, Duration: 10 * time.Second, Settle: 3 * time.Second,
+}
+
+func directFlags(f *pflag.FlagSet, p *bench.Parameters) { rateFlags(f, p, "messages a second in all") }
 
 func roomsFlag(f *pflag.FlagSet, p *bench.Parameters) {
 	f.IntVar(&p.Rooms, "rooms", p.Rooms, "rooms, over which the users are spread evenly")
 }
 
 func messageFlags(f *pflag.FlagSet, p *bench.Parameters) {
-	f.Float64Var(&p.Rate, "rate", p.Rate, "messages, or bursts of them, a second in each room")
+	rateFlags(f, p, "messages, or bursts of them, a second in each room")
 	f.IntVar(&p.Burst, "burst", p.Burst, "messages back to back each time")
-	f.IntVar(&p.Size, "size", p.Size, "about the bytes of a message")
-	durationFlags(f, p)
 }
 
-func durationFlags(f *pflag.FlagSet, p *bench.Parameters) {
+func rateFlags(f *pflag.FlagSet, p *bench.Parameters, what string) {
+	f.Float64Var(&p.Rate, "rate", p.Rate, what)
+	f.IntVar(&p.Size, "size", p.Size, "about the bytes of a message")
 	f.DurationVar(&p.Duration, "duration", p.Duration, "how long to send")
 }
 
@@ -77,6 +127,7 @@ func commonFlags(f *pflag.FlagSet, p *bench.Parameters) {
 	f.IntVarP(&p.Connections, "connections", "n", p.Connections, "connections, one user each")
 	f.Float64Var(&p.Arrival, "arrival", p.Arrival, "connections a second, in an open loop (0: begin one when another is done)")
 	f.IntVar(&p.InFlight, "in-flight", p.InFlight, "handshakes under way at once in each client process (0: 256)")
+	f.IntVar(&p.Nodes, "nodes", max(1, p.Nodes), "servers of each kind, joined by one Redis")
 	f.IntVar(&p.Workers, "workers", p.Workers, "client processes (0: as few as can hold the connections)")
 	f.DurationVar(&p.Settle, "settle", p.Settle, "rest after the last has joined")
 	f.IntVar(&p.Buffer, "buffer", p.Buffer, "bytes of the clients' socket buffers (0: the kernel's choice)")
