@@ -6,16 +6,17 @@ VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo unkn
 CONFIG  ?= configs/development.yaml
 FUZZTIME ?= 10s
 BENCHTIME ?= 1s
-# BENCH and PKG narrow `make bench`: make bench PKG=./message BENCH=Decode
+# BENCH and PKG narrow `make gobench`: make gobench PKG=./message BENCH=Decode
 BENCH ?= .
 PKG   ?= ./...
+ROUNDS ?= 1
 
 export FUZZTIME
 
-.PHONY: help build run setup test race lint fmt bench fuzz clean
+.PHONY: help build run setup test race lint fmt bench benchfull million gobench fuzz clean
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-7s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 build: ## compile bin/gateway (and every other command) into bin/
 	go build -trimpath -ldflags '-X main.version=$(VERSION)' -o bin/ ./cmd/...
@@ -42,7 +43,18 @@ fmt: ## format all Go files with gofumpt
 	@bash scripts/setup.sh linter
 	bin/tools/golangci-lint fmt ./...
 
-bench: ## run the benchmarks with allocation counts (BENCH=REGEXP PKG=./message to narrow)
+bench: build ## measure the gateway and some peers for five minutes, into bench/results
+	$(MAKE) -C bench/peers go floor
+	bin/wsbench suite short --results bench/results
+
+benchfull: build ## measure everything against every peer (about an hour a round), into bench/results
+	$(MAKE) -C bench/peers
+	bin/wsbench suite full --rounds $(ROUNDS) --limit 8h --results bench/results
+
+million: build ## open 1,000,000 connections over 53 nodes on this machine and reach all (24 GB)
+	bin/wsbench million --results bench/results
+
+gobench: ## run the Go benchmarks with allocation counts (BENCH=REGEXP PKG=./message to narrow)
 	go test -run '^$$' -bench '$(BENCH)' -benchmem -benchtime $(BENCHTIME) $(PKG)
 
 fuzz: ## fuzz every Fuzz target for FUZZTIME (10s) each

@@ -18,10 +18,10 @@ type figure struct {
 var figures = []figure{
 	{"conns", whole, func(r *Result) (float64, bool) { return float64(r.Connections.Joined), true }},
 	{"conns/s", whole, opening(func(o *Opening) float64 { return o.PerSecond })},
-	{"CPU µs/conn", tenth, opening(func(o *Opening) float64 { return o.CPUMicros })},
+	cpuPerConnection,
 	{"handshake p50", micros, opening(func(o *Opening) float64 { return p50(o.Handshake) })},
 	{"p99", micros, opening(func(o *Opening) float64 { return p99(o.Handshake) })},
-	{"B/conn", whole, memory(func(m *Memory) float64 { return m.PerConnection })},
+	bytesPerConnection,
 	{"kernel B/conn", whole, memory(func(m *Memory) float64 { return m.KernelPerConnection })},
 	{"deliveries/s", whole, delivery(func(d *Delivery) float64 { return d.PerSecond })},
 	cpuPerDelivery,
@@ -38,8 +38,12 @@ var figures = []figure{
 	otherCores,
 }
 
-// cpuPerDelivery is what targets are compared by.
-var cpuPerDelivery = figure{"CPU µs/delivery", hundredth, delivery(func(d *Delivery) float64 { return d.CPUMicros })}
+// The figures by which targets are compared.
+var (
+	cpuPerConnection   = figure{"CPU µs/conn", tenth, opening(func(o *Opening) float64 { return o.CPUMicros })}
+	bytesPerConnection = figure{"B/conn", whole, memory(func(m *Memory) float64 { return m.PerConnection })}
+	cpuPerDelivery     = figure{"CPU µs/delivery", hundredth, delivery(func(d *Delivery) float64 { return d.CPUMicros })}
+)
 
 // otherCores is how much else went on on the machine.
 var otherCores = figure{"other cores", hundredth, func(r *Result) (float64, bool) { return r.Client.Others, true }}

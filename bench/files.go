@@ -9,7 +9,7 @@ import (
 
 // Save writes the document to DIR/DATE-NAME.json and returns the file's name.
 func (d *Document) Save(dir string) (string, error) {
-	b, err := json.MarshalIndent(d, "", " ")
+	b, err := json.Marshal(d)
 	if err != nil {
 		return "", fmt.Errorf("bench: save results: %w", err)
 	}

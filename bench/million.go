@@ -57,6 +57,8 @@ func (m Million) Run(ctx context.Context, s *Stage) error {
 	if err != nil {
 		return err
 	}
+	d := s.Result.Delivery
+	s.Result.Notes = append(s.Result.Notes, fmt.Sprintf("one PUBLISH reached %d of %d within %.1f s of when it was due", d.Received, d.Expected, d.Seconds))
 	plan = Plan{Rate: 20, N: m.P.Rooms, Burst: 1, Streams: m.P.Rooms, Size: 133, Channel: roomChannels(m.P.Rooms)}
 	rooms, _, err := s.publish(ctx, plan, worker.ModeRoom, m.P.Connections/m.P.Rooms)
 	if err != nil {
@@ -64,5 +66,8 @@ func (m Million) Run(ctx context.Context, s *Stage) error {
 	}
 	s.Result.Notes = append(s.Result.Notes, fmt.Sprintf("one message to each of %d rooms, 20 rooms a second: %d deliveries, %d lost, %d duplicated",
 		m.P.Rooms, rooms.Received, rooms.Lost, rooms.Duplicated))
+	if lost := d.Lost + rooms.Lost; lost != 0 {
+		return fmt.Errorf("bench: %d messages were lost", lost)
+	}
 	return nil
 }

@@ -62,3 +62,20 @@ func TestParseCandidate(t *testing.T) {
 		}
 	}
 }
+
+func TestSuite(t *testing.T) {
+	for _, name := range []string{"short", "full"} {
+		jobs, err := Suite(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, job := range jobs {
+			if err := job.Scenario.Validate(); err != nil {
+				t.Errorf("%s: %s: %v", name, job.Scenario.Name(), err)
+			}
+		}
+	}
+	if _, err := Suite("long"); err == nil {
+		t.Error("there is a suite long")
+	}
+}

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strings"
 	"text/tabwriter"
 )
 
@@ -83,41 +84,69 @@ func WriteTable(w io.Writer, results []*Result) error {
 
 func (s *section) write(w io.Writer) error {
 	fmt.Fprintf(w, "\n%s: %s", s.scenario, s.what)
-	if n := len(s.rows[0].results); n > 1 {
+	if n := s.rounds(); n > 1 {
 		fmt.Fprintf(w, " (medians of %d rounds)", n)
 	}
 	fmt.Fprint(w, "\n\n")
-	shown := s.figures()
-	_, compared := s.floor()
+	titles, rows := s.cells()
 	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
-	fmt.Fprint(table, "target\t")
-	for _, f := range shown {
-		fmt.Fprint(table, f.title, "\t")
-	}
-	if compared {
-		fmt.Fprint(table, "CPU/floor\t")
-	}
-	fmt.Fprintln(table)
-	for _, r := range s.rows {
-		fmt.Fprint(table, r.target, "\t")
-		for _, f := range shown {
-			fmt.Fprint(table, f.text(f.median(r.results)), "\t")
-		}
-		if compared {
-			fmt.Fprint(table, s.ratio(r), "\t")
-		}
-		fmt.Fprintln(table)
+	for _, cells := range slices.Insert(rows, 0, append([]string{"target"}, titles...)) {
+		fmt.Fprintln(table, strings.Join(cells, "\t")+"\t")
 	}
 	if err := table.Flush(); err != nil {
 		return err
 	}
-	for _, r := range s.rows {
-		r.writeRemarks(w)
-	}
-	if s.disturbed() {
-		fmt.Fprintln(w, "  The machine was busy with something else besides (other cores): take the figures as noisy.")
+	for _, remark := range s.remarks() {
+		fmt.Fprintf(w, "  %s\n", remark)
 	}
 	return nil
+}
+
+// rounds is how often the targets were measured.
+func (s *section) rounds() int { return len(s.rows[0].results) }
+
+// cells are the titles of the figures and a line of texts for each target, of
+// which the first is its name.
+func (s *section) cells() (titles []string, lines [][]string) {
+	shown := s.figures()
+	_, compared := s.floor()
+	for _, f := range shown {
+		titles = append(titles, f.title)
+	}
+	if compared {
+		titles = append(titles, "CPU/floor")
+	}
+	for _, r := range s.rows {
+		line := []string{r.target}
+		for _, f := range shown {
+			line = append(line, f.text(f.median(r.results)))
+		}
+		if compared {
+			line = append(line, s.ratio(r))
+		}
+		lines = append(lines, line)
+	}
+	return titles, lines
+}
+
+// remarks are what a reader must know beside the figures.
+func (s *section) remarks() []string {
+	var all []string
+	for _, r := range s.rows {
+		for _, result := range r.results {
+			who := r.target
+			if len(r.results) > 1 {
+				who = fmt.Sprintf("%s, round %d", r.target, result.Round)
+			}
+			for _, remark := range result.Remarks() {
+				all = append(all, who+": "+remark)
+			}
+		}
+	}
+	if s.disturbed() {
+		all = append(all, "The machine was busy with something else besides (other cores): take the figures as noisy.")
+	}
+	return all
 }
 
 // disturbed reports whether something else went on on the machine.
@@ -126,18 +155,6 @@ func (s *section) disturbed() bool {
 		others, _ := otherCores.median(r.results)
 		return others > maxOthers
 	})
-}
-
-func (r *row) writeRemarks(w io.Writer) {
-	for _, result := range r.results {
-		who := r.target
-		if len(r.results) > 1 {
-			who = fmt.Sprintf("%s, round %d", r.target, result.Round)
-		}
-		for _, remark := range result.Remarks() {
-			fmt.Fprintf(w, "  %s: %s\n", who, remark)
-		}
-	}
 }
 
 // Remarks are what a reader must know beside the figures.

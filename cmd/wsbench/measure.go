@@ -7,6 +7,7 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"time"
 
@@ -35,8 +36,8 @@ type measurement struct {
 func newMeasurement() *measurement { return &measurement{} }
 
 func (m *measurement) flags(f *pflag.FlagSet) {
-	f.StringArrayVar(&m.targets, "target", []string{"gateway"}, "a `server` to measure (repeatable): gateway, \"gateway key=value\", gateway@BINARY,\n"+
-		"the name of a peer in bin/peers with its flags, such as \"floor --threads 2\", or a program that keeps to their contract")
+	f.StringArrayVar(&m.targets, "target", nil, "a `server` to measure (repeatable): gateway, \"gateway key=value\", gateway@BINARY,\n"+
+		"the name of a peer in bin/peers with its flags, such as \"floor --threads 2\", or a program that keeps to their contract (default: gateway, in a suite what belongs to it)")
 	f.StringVar(&m.bin, "bin", defaultBin(), "`directory` of the gateway's binary and of peers")
 	f.StringVar(&m.url, "url", "", "measure the server at this `host:port` instead, which somebody else has started")
 	f.IntVar(&m.pid, "pid", 0, "its process, for CPU and memory")
@@ -44,7 +45,7 @@ func (m *measurement) flags(f *pflag.FlagSet) {
 	f.StringVar(&m.secret, "secret", bench.Secret, "signs the users' tokens (with --url: the server's)")
 	f.IntVar(&m.rounds, "rounds", 1, "measure each target so often, in turns")
 	f.DurationVar(&m.limit, "limit", 30*time.Minute, "stop after this time whatever happens")
-	f.StringVar(&m.results, "results", "", "write DATE-NAME.json to this `directory` (default: nowhere)")
+	f.StringVar(&m.results, "results", "", "write DATE-NAME.json and .html to this `directory` (default: nowhere)")
 	f.StringVar(&m.name, "name", "", "NAME in the file's name (default: the scenario's)")
 	f.StringVar(&m.log, "log", "", "append what the servers log to this `file` (default: it is dropped)")
 }
@@ -59,11 +60,33 @@ func defaultBin() string {
 	return filepath.Dir(self)
 }
 
-// candidates returns what to measure.
-func (m *measurement) candidates() ([]bench.Candidate, error) {
+// job is a scenario and what it measures.
+type job struct {
+	scenario   bench.Scenario
+	candidates []bench.Candidate
+}
+
+// jobs finds the targets of jobs: those that --url or --target name, else those
+// that the jobs themselves are for.
+func (m *measurement) jobs(wanted []bench.Job) ([]job, error) {
+	jobs := make([]job, len(wanted))
+	for i, w := range wanted {
+		if err := w.Scenario.Validate(); err != nil {
+			return nil, fmt.Errorf("%s: %w", w.Scenario.Name(), err)
+		}
+		candidates, err := m.candidates(w.Targets)
+		if err != nil {
+			return nil, err
+		}
+		jobs[i] = job{w.Scenario, candidates}
+	}
+	return jobs, nil
+}
+
+func (m *measurement) candidates(targets []string) ([]bench.Candidate, error) {
 	if m.url != "" {
 		server, err := netip.ParseAddrPort(m.url)
-		if err != nil {
+		if err != nil || !server.Addr().Is4() {
 			return nil, fmt.Errorf("--url %q: want an IPv4 address and a port, such as 127.0.0.1:8087", m.url)
 		}
 		if m.redis == "" {
@@ -71,8 +94,14 @@ func (m *measurement) candidates() ([]bench.Candidate, error) {
 		}
 		return []bench.Candidate{bench.OutsideCandidate(bench.Outside{Server: server, Process: m.pid})}, nil
 	}
-	candidates := make([]bench.Candidate, len(m.targets))
-	for i, t := range m.targets {
+	if m.secret != bench.Secret {
+		return nil, errors.New("--secret is for --url: servers that wsbench starts get its own")
+	}
+	if len(m.targets) > 0 {
+		targets = m.targets
+	}
+	candidates := make([]bench.Candidate, len(targets))
+	for i, t := range targets {
 		var err error
 		if candidates[i], err = bench.ParseCandidate(t, m.bin); err != nil {
 			return nil, err
@@ -81,16 +110,11 @@ func (m *measurement) candidates() ([]bench.Candidate, error) {
 	return candidates, nil
 }
 
-// run measures every candidate with every scenario and shows the results.
-func (m *measurement) run(cmd *cobra.Command, scenarios []bench.Scenario) error {
-	candidates, err := m.candidates()
+// run carries out jobs and shows the results under a name.
+func (m *measurement) run(cmd *cobra.Command, name string, wanted []bench.Job) error {
+	jobs, err := m.jobs(wanted)
 	if err != nil {
 		return err
-	}
-	for _, s := range scenarios {
-		if err := s.Validate(); err != nil {
-			return fmt.Errorf("%s: %w", s.Name(), err)
-		}
 	}
 	ctx, cancel := context.WithTimeout(cmd.Context(), m.limit)
 	defer cancel()
@@ -99,32 +123,39 @@ func (m *measurement) run(cmd *cobra.Command, scenarios []bench.Scenario) error 
 		return err
 	}
 	defer end()
-	doc := &bench.Document{
-		Schema: bench.Schema, Name: m.documentName(scenarios), Started: time.Now(),
-		Command: "wsbench " + strings.Join(os.Args[1:], " "), Machine: bench.ThisMachine(),
+	if m.name != "" {
+		name = m.name
 	}
-	err = m.measure(ctx, runner, doc, scenarios, candidates)
+	doc := &bench.Document{
+		Schema: bench.Schema, Name: name, Started: time.Now(), Command: commandLine(os.Args[1:]), Machine: bench.ThisMachine(),
+	}
+	err = m.measure(ctx, runner, doc, jobs)
 	return errors.Join(err, m.show(cmd, doc))
 }
 
-func (m *measurement) documentName(scenarios []bench.Scenario) string {
-	if m.name != "" {
-		return m.name
+// commandLine is what to type to do the same again.
+func commandLine(args []string) string {
+	words := []string{"wsbench"}
+	for _, a := range args {
+		if strings.ContainsAny(a, " \t\"'") {
+			a = strconv.Quote(a)
+		}
+		words = append(words, a)
 	}
-	return scenarios[0].Name()
+	return strings.Join(words, " ")
 }
 
 // measure fills the document. A target that fails does not keep the others from
 // being measured.
-func (m *measurement) measure(ctx context.Context, r *bench.Runner, doc *bench.Document, scenarios []bench.Scenario, candidates []bench.Candidate) error {
+func (m *measurement) measure(ctx context.Context, r *bench.Runner, doc *bench.Document, jobs []job) error {
 	var errs []error
-	for _, s := range scenarios {
+	for _, j := range jobs {
 		for round := range m.rounds {
-			for _, c := range candidates {
-				result, err := r.Measure(ctx, s, c, round+1)
+			for _, c := range j.candidates {
+				result, err := r.Measure(ctx, j.scenario, c, round+1)
 				doc.Results = append(doc.Results, result)
 				if err != nil {
-					errs = append(errs, fmt.Errorf("%s, %s: %w", s.Name(), c.Name, err))
+					errs = append(errs, fmt.Errorf("%s, %s: %w", j.scenario.Name(), c.Name, err))
 					result.Notes = append(result.Notes, err.Error())
 				}
 				if ctx.Err() != nil {
@@ -174,9 +205,14 @@ func (m *measurement) show(cmd *cobra.Command, doc *bench.Document) error {
 	if m.results == "" {
 		return nil
 	}
-	path, err := doc.Save(m.results)
-	if err == nil {
-		fmt.Fprintf(cmd.OutOrStdout(), "\nwritten to %s\n", path)
+	data, err := doc.Save(m.results)
+	if err != nil {
+		return err
 	}
-	return err
+	page, err := doc.SavePage(m.results)
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(cmd.OutOrStdout(), "\nwritten to %s and %s\n", data, page)
+	return nil
 }

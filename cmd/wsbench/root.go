@@ -26,7 +26,7 @@ are refused when the client side was too busy to measure them.`,
 	}
 	root.CompletionOptions.HiddenDefaultCmd = true
 	root.AddCommand(scenarioCommands()...)
-	root.AddCommand(newWorkerCommand())
+	root.AddCommand(newSuiteCommand(), newWorkerCommand())
 	return root
 }
 

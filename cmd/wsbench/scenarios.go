@@ -133,6 +133,30 @@ func commonFlags(f *pflag.FlagSet, p *bench.Parameters) {
 	f.IntVar(&p.Buffer, "buffer", p.Buffer, "bytes of the clients' socket buffers (0: the kernel's choice)")
 }
 
+func newSuiteCommand() *cobra.Command {
+	m := newMeasurement()
+	cmd := &cobra.Command{
+		Use:   "suite short|full",
+		Short: "Run a selection of scenarios: short takes five minutes, full over an hour",
+		Long: `Run a selection of scenarios. short takes about five minutes; full has every
+scenario but million, every peer, and how costs grow with the connections, and
+takes over an hour for each round.`,
+		Example:   "  wsbench suite short --results bench/results\n  wsbench suite full --rounds 3 --limit 5h --results bench/results",
+		Args:      cobra.MatchAll(cobra.ExactArgs(1), cobra.OnlyValidArgs),
+		ValidArgs: []string{"short", "full"},
+		RunE: func(cmd *cobra.Command, args []string) error {
+			jobs, err := bench.Suite(args[0])
+			if err != nil {
+				return err
+			}
+			return m.run(cmd, args[0], jobs)
+		},
+	}
+	cmd.Flags().SortFlags = false
+	m.flags(cmd.Flags())
+	return cmd
+}
+
 func scenarioCommands() []*cobra.Command {
 	commands := make([]*cobra.Command, len(scenarios))
 	for i, s := range scenarios {
@@ -140,7 +164,7 @@ func scenarioCommands() []*cobra.Command {
 		commands[i] = &cobra.Command{
 			Use: s.name, Short: s.short, Example: s.example, Args: cobra.NoArgs,
 			RunE: func(cmd *cobra.Command, _ []string) error {
-				return m.run(cmd, []bench.Scenario{s.make(p)})
+				return m.run(cmd, s.name, []bench.Job{{Scenario: s.make(p), Targets: []string{"gateway"}}})
 			},
 		}
 		flags := commands[i].Flags()
