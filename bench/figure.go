@@ -16,32 +16,32 @@ type figure struct {
 }
 
 var figures = []figure{
-	{"conns", whole, func(r *Result) (float64, bool) { return float64(r.Connections.Joined), true }},
-	{"conns/s", whole, opening(func(o *Opening) float64 { return o.PerSecond })},
+	{"connections", whole, func(r *Result) (float64, bool) { return float64(r.Connections.Joined), true }},
+	{"connections/s", whole, opening(func(o *Opening) float64 { return o.PerSecond })},
 	cpuPerConnection,
 	{"handshake p50", micros, opening(func(o *Opening) float64 { return p50(o.Handshake) })},
-	{"p99", micros, opening(func(o *Opening) float64 { return p99(o.Handshake) })},
+	{"handshake p99", micros, opening(func(o *Opening) float64 { return p99(o.Handshake) })},
 	bytesPerConnection,
-	{"kernel B/conn", whole, memory(func(m *Memory) float64 { return m.KernelPerConnection })},
+	{"kernel B/connection", whole, memory(func(m *Memory) float64 { return m.KernelPerConnection })},
 	{"deliveries/s", whole, delivery(func(d *Delivery) float64 { return d.PerSecond })},
 	cpuPerDelivery,
 	{"latency p50", micros, delivery(func(d *Delivery) float64 { return p50(d.Latency) })},
-	{"p99", micros, delivery(func(d *Delivery) float64 { return p99(d.Latency) })},
-	{"max", micros, delivery(func(d *Delivery) float64 { return highest(d.Latency) })},
+	{"latency p99", micros, delivery(func(d *Delivery) float64 { return p99(d.Latency) })},
+	{"latency max", micros, delivery(func(d *Delivery) float64 { return highest(d.Latency) })},
 	{"lost", whole, delivery(func(d *Delivery) float64 { return float64(d.Lost) })},
-	{"dup", whole, delivery(func(d *Delivery) float64 { return float64(d.Duplicated) })},
-	{"disorder", whole, delivery(func(d *Delivery) float64 { return float64(d.OutOfOrder) })},
-	{"back 50%", seconds, herd(func(h *Herd) float64 { return h.Half })},
-	{"99%", seconds, herd(func(h *Herd) float64 { return h.Most })},
-	{"100%", seconds, herd(func(h *Herd) float64 { return h.All })},
+	{"duplicated", whole, delivery(func(d *Delivery) float64 { return float64(d.Duplicated) })},
+	{"out of order", whole, delivery(func(d *Delivery) float64 { return float64(d.OutOfOrder) })},
+	{"back 50 %", seconds, herd(func(h *Herd) float64 { return h.Half })},
+	{"back 99 %", seconds, herd(func(h *Herd) float64 { return h.Most })},
+	{"back 100 %", seconds, herd(func(h *Herd) float64 { return h.All })},
 	{"client cores", hundredth, func(r *Result) (float64, bool) { return r.Client.Busiest, true }},
 	otherCores,
 }
 
 // The figures by which targets are compared.
 var (
-	cpuPerConnection   = figure{"CPU µs/conn", tenth, opening(func(o *Opening) float64 { return o.CPUMicros })}
-	bytesPerConnection = figure{"B/conn", whole, memory(func(m *Memory) float64 { return m.PerConnection })}
+	cpuPerConnection   = figure{"CPU µs/connection", tenth, opening(func(o *Opening) float64 { return o.CPUMicros })}
+	bytesPerConnection = figure{"B/connection", whole, memory(func(m *Memory) float64 { return m.PerConnection })}
 	cpuPerDelivery     = figure{"CPU µs/delivery", hundredth, delivery(func(d *Delivery) float64 { return d.CPUMicros })}
 )
 

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"io"
 	"slices"
-	"strings"
 	"text/tabwriter"
 )
 
@@ -88,10 +87,15 @@ func (s *section) write(w io.Writer) error {
 		fmt.Fprintf(w, " (medians of %d rounds)", n)
 	}
 	fmt.Fprint(w, "\n\n")
-	titles, rows := s.cells()
-	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
-	for _, cells := range slices.Insert(rows, 0, append([]string{"target"}, titles...)) {
-		fmt.Fprintln(table, strings.Join(cells, "\t")+"\t")
+	// Targets are columns here: a terminal is higher than wide.
+	titles, columns := s.cells()
+	table := tabwriter.NewWriter(w, 0, 0, 3, ' ', tabwriter.AlignRight)
+	for i, title := range append([]string{""}, titles...) {
+		fmt.Fprint(table, title, "\t")
+		for _, column := range columns {
+			fmt.Fprint(table, column[i], "\t")
+		}
+		fmt.Fprintln(table)
 	}
 	if err := table.Flush(); err != nil {
 		return err
@@ -105,8 +109,8 @@ func (s *section) write(w io.Writer) error {
 // rounds is how often the targets were measured.
 func (s *section) rounds() int { return len(s.rows[0].results) }
 
-// cells are the titles of the figures and a line of texts for each target, of
-// which the first is its name.
+// cells are the titles of the figures, and for each target its name and the texts
+// of its figures.
 func (s *section) cells() (titles []string, lines [][]string) {
 	shown := s.figures()
 	_, compared := s.floor()
