@@ -12,42 +12,53 @@ import (
 // accepted.
 //
 // Each poller is given one end of a pair of sockets whose other end is shut down,
-// and is there when it has closed it. nbio chooses the poller by the number of the
-// descriptor, so pairs are made until each poller has had one.
+// and is there when it has closed it.
 func (e *Engine) awaitPollers() error {
-	served := make([]bool, e.cfg.Pollers)
-	for left := len(served); left > 0; {
-		pair, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
-		if err != nil {
-			return fmt.Errorf("engine: socket pair: %w", err)
-		}
-		defer unix.Close(pair[1])
-		i := pair[0] % len(served)
-		if served[i] {
-			defer unix.Close(pair[0]) // kept until the end, so that the next number differs
-			continue
-		}
-		served[i], left = true, left-1
-		if err := e.awaitClose(pair[0], pair[1]); err != nil {
-			return err
+	for i := range e.cfg.Pollers {
+		if err := e.awaitPoller(i); err != nil {
+			return fmt.Errorf("engine: wait for poller %d: %w", i, err)
 		}
 	}
 	return nil
 }
 
-// awaitClose gives fd to its poller and waits until that has closed it, as it does
-// when it sees that far, the other end, is shut down.
-func (e *Engine) awaitClose(fd, far int) error {
-	if err := unix.Shutdown(far, unix.SHUT_WR); err != nil {
-		_ = unix.Close(fd) // nobody's yet
-		return fmt.Errorf("engine: shut down a socket pair: %w", err)
+func (e *Engine) awaitPoller(i int) error {
+	pair, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		return err
 	}
-	if _, err := e.http.AddConn(newNBConn(fd)); err != nil {
-		return fmt.Errorf("engine: add a socket pair: %w", err)
+	far := pair[1]
+	defer unix.Close(far)
+	near, err := e.numberFor(i, pair[0])
+	_ = unix.Close(pair[0]) // near is another name of it
+	if err != nil {
+		return err
+	}
+	if err := unix.Shutdown(far, unix.SHUT_WR); err != nil {
+		_ = unix.Close(near) // nobody's yet
+		return err
+	}
+	if _, err := e.http.AddConn(newNBConn(near)); err != nil {
+		return err
 	}
 	for {
 		if _, err := unix.Read(far, make([]byte, 1)); err != unix.EINTR {
 			return nil // EOF: closed
 		}
+	}
+}
+
+// numberFor duplicates fd to a number that nbio gives to poller i: it takes the
+// remainder by the number of pollers.
+func (e *Engine) numberFor(i, fd int) (int, error) {
+	for least := fd; ; least++ {
+		n, err := unix.FcntlInt(uintptr(fd), unix.F_DUPFD_CLOEXEC, least)
+		if err != nil {
+			return 0, err
+		}
+		if n%e.cfg.Pollers == i {
+			return n, nil
+		}
+		_ = unix.Close(n) // a wrong number, and nobody's
 	}
 }

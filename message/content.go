@@ -7,9 +7,8 @@ import "strconv"
 // Envelope. Of a name that occurs twice the last one counts, null is the same
 // as absent, and errors are *FieldError.
 
-// RoomOf returns the room that the content of join_room, leave_room or
-// presence names, as "chat:1" or as {"room":"chat:1"}. It is empty when the
-// content names none.
+// RoomOf returns the room that the content of join_room or leave_room names, as
+// "chat:1" or as {"room":"chat:1"}. It is empty when the content names none.
 func RoomOf(content Raw) (room string, err error) {
 	if len(content) > 0 && content[0] == '"' {
 		return stringField("content", content)

@@ -2,6 +2,7 @@ package main
 
 import (
 	"net"
+	"strings"
 	"time"
 
 	"github.com/ginforge/gateway/session/auth"
@@ -16,7 +17,7 @@ const hintText = `
                  (user u1, good for an hour; more: bin/gateway token --development --user u2 --name Bob)
   A backend      Redis is at %s; say something to everyone:
                  redis-cli%s PUBLISH %sbroadcast '{"type":"system","content":{"message":"hello","level":"info"}}'
-                 bin/gateway publish --redis-url redis://%s broadcast '{"type":"system","content":{"message":"hello","level":"info"}}'
+                 bin/gateway publish --redis-url %s broadcast '{"type":"system","content":{"message":"hello","level":"info"}}'
   Metrics        http://%s/metrics
 
 `
@@ -42,14 +43,27 @@ func dialable(addr net.Addr) string {
 	return net.JoinHostPort(host, port)
 }
 
-// hostPortFlags are the flags with which redis-cli finds addr.
-func hostPortFlags(addr string) string {
-	host, port, err := net.SplitHostPort(addr)
-	if err != nil {
+// cliFlags are the flags with which redis-cli finds the Redis that the bus calls
+// addr.
+func cliFlags(addr string) string {
+	if path, ok := strings.CutPrefix(addr, "unix://"); ok {
+		return " -s " + path
+	}
+	if strings.Contains(addr, "://") {
 		return " -u " + addr
 	}
-	if port == "6379" && (host == "127.0.0.1" || host == "localhost") {
+	host, port, err := net.SplitHostPort(addr)
+	if err != nil || port == "6379" && host == "127.0.0.1" {
 		return ""
 	}
 	return " -h " + host + " -p " + port
+}
+
+// redisURL is the URL of a Redis that the bus calls addr: host:port of the embedded
+// one, else a URL already.
+func redisURL(addr string) string {
+	if strings.Contains(addr, "://") {
+		return addr
+	}
+	return "redis://" + addr
 }

@@ -180,6 +180,6 @@ func (n *node) hint(out io.Writer) {
 		return
 	}
 	addr := dialable(n.engine.Addr())
-	fmt.Fprintf(out, hintText, addr, addr, token, n.bus.Addr(), hostPortFlags(n.bus.Addr()),
-		n.cfg.Redis.Prefix, n.bus.Addr(), dialable(n.admin.listener.Addr()))
+	fmt.Fprintf(out, hintText, addr, addr, token, n.bus.Addr(), cliFlags(n.bus.Addr()),
+		n.cfg.Redis.Prefix, redisURL(n.bus.Addr()), dialable(n.admin.listener.Addr()))
 }
