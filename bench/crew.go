@@ -57,11 +57,13 @@ func SpawnCommand(command ...string) Spawn {
 type Crew struct {
 	members []*member
 	window  atomic.Uint32 // the one that counts
+	opening int           // how many of the first members were told to open their connections
 }
 
 // member is one worker, seen from here.
 type member struct {
 	link    Link
+	users   int
 	orders  *json.Encoder
 	reports chan *worker.Report // buffered for the one that was asked for
 	ended   chan struct{}       // closed when its output has ended
@@ -101,7 +103,7 @@ func hire(spawn Spawn, cfg worker.Config) (*member, error) {
 		return nil, err
 	}
 	m := &member{
-		link: link, orders: json.NewEncoder(link.In),
+		link: link, users: cfg.Count, orders: json.NewEncoder(link.In),
 		reports: make(chan *worker.Report, 1), ended: make(chan struct{}),
 	}
 	go m.listen()
@@ -142,6 +144,24 @@ func (m *member) fail(err error) {
 // Len is the number of workers.
 func (c *Crew) Len() int { return len(c.members) }
 
+// Open has workers open their connections, one after the other, so that at most
+// atOnce of them are at it. It is to be called again and again.
+func (c *Crew) Open(atOnce int) {
+	busy := 0
+	for _, m := range c.members[:c.opening] {
+		if p, _ := m.state(); p.Joined < m.users {
+			busy++
+		}
+	}
+	for ; busy < atOnce && c.opening < len(c.members); busy++ {
+		m := c.members[c.opening]
+		c.opening++
+		if err := m.orders.Encode(worker.Command{Do: "open", N: m.users}); err != nil {
+			m.fail(err)
+		}
+	}
+}
+
 // PIDs are the workers' processes.
 func (c *Crew) PIDs() []int {
 	pids := make([]int, len(c.members))
@@ -160,16 +180,18 @@ func (c *Crew) Order(cmd worker.Command) error {
 func (c *Crew) OrderEach(cmd func(i int) worker.Command) error {
 	for i, m := range c.members {
 		if err := m.orders.Encode(cmd(i)); err != nil {
-			return fmt.Errorf("bench: worker %d: %w", i+1, errors.Join(m.failure(), err))
+			_, why := m.state()
+			return fmt.Errorf("bench: worker %d: %w", i+1, errors.Join(why, err))
 		}
 	}
 	return nil
 }
 
-func (m *member) failure() error {
+// state is where the worker stands, and why it is of no more use, if so.
+func (m *member) state() (worker.Progress, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	return m.err
+	return m.progress, m.err
 }
 
 // Begin has all workers forget what they have counted, and count what carries a
@@ -183,9 +205,7 @@ func (c *Crew) Begin(mode worker.Mode) (window uint32, err error) {
 func (c *Crew) Progress() (worker.Progress, error) {
 	var sum worker.Progress
 	for i, m := range c.members {
-		m.mu.Lock()
-		p, err := m.progress, m.err
-		m.mu.Unlock()
+		p, err := m.state()
 		if err != nil {
 			return sum, fmt.Errorf("bench: worker %d: %w", i+1, err)
 		}
@@ -215,7 +235,8 @@ func (c *Crew) Report(ctx context.Context) ([]*worker.Report, error) {
 		select {
 		case reports[i] = <-m.reports:
 		case <-m.ended:
-			return nil, fmt.Errorf("bench: worker %d: %w", i+1, m.failure())
+			_, err := m.state()
+			return nil, fmt.Errorf("bench: worker %d: %w", i+1, err)
 		case <-ctx.Done():
 			return nil, fmt.Errorf("bench: worker %d: no report: %w", i+1, ctx.Err())
 		}

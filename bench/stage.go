@@ -43,14 +43,21 @@ func (s *Stage) gather(ctx context.Context, p Parameters, mode worker.Mode) erro
 		return err
 	}
 	start := fleet.Now()
-	if err := s.crew.Order(worker.Command{Do: "open", N: p.Connections}); err != nil {
-		return err
+	atOnce := openAtOnce
+	if p.Arrival > 0 {
+		atOnce = s.crew.Len() // all of them together make the rate
 	}
-	waitErr := s.await(ctx, "connections", int64(p.Connections), joined)
+	waitErr := s.await(ctx, "connections", int64(p.Connections), func(p worker.Progress) int64 {
+		s.crew.Open(atOnce)
+		return int64(p.Joined)
+	})
 	return errors.Join(waitErr, s.opened(ctx, p, start))
 }
 
-func joined(p worker.Progress) int64 { return int64(p.Joined) }
+// openAtOnce is how many workers open connections at the same time. With a
+// hundred processes on few cores everything else would wait for its turn for
+// seconds, Redis too.
+const openAtOnce = 4
 
 // addrs are where the nodes listen.
 func (s *Stage) addrs() []string {

@@ -174,8 +174,8 @@ func (r *Result) Remarks() []string {
 			remarks = append(remarks, "latency refused: "+why)
 		}
 	}
-	if c := r.Connections; c.Failed+c.Closed > 0 {
-		remarks = append(remarks, fmt.Sprintf("%d attempts to connect failed, %d connections were closed: %v", c.Failed, c.Closed, c.Ends))
+	if c := r.Connections; c.Failed+c.Closed+len(c.Ends) > 0 {
+		remarks = append(remarks, fmt.Sprintf("%d attempts to connect failed, %d connections were closed; reasons and refusals: %v", c.Failed, c.Closed, c.Ends))
 	}
 	return remarks
 }

@@ -24,6 +24,8 @@ type crowd struct {
 	joinHead, joinTail string // of cfg.Join, around the room
 	joined, ping       []byte
 
+	again []rejoin // in the order in which they are due
+
 	window     uint32
 	slots      int     // streams that one connection receives
 	tracks     []track // slots for each connection
@@ -109,6 +111,11 @@ func (c *crowd) Open(i int, took time.Duration) {
 		c.arrived(i)
 		return
 	}
+	c.joinAll(i)
+}
+
+// joinAll sends the joins of connection i.
+func (c *crowd) joinAll(i int) {
 	user := c.cfg.First + i
 	if c.cfg.Rooms > 0 {
 		c.join(i, RoomName(user%c.cfg.Rooms, c.cfg.Rooms))
@@ -162,6 +169,9 @@ func (c *crowd) answer(i int, payload []byte) {
 		}
 	case bytes.Contains(payload, []byte(`"type":"error"`)):
 		c.note("refused: " + string(payload[:min(len(payload), 200)]))
+		if c.wanted == 1 && c.users[i].rooms == 0 && bytes.Contains(payload, []byte(`"code":4101`)) {
+			c.again = append(c.again, rejoin{i, c.fleet.ReadAt() + rejoinDelay})
+		}
 	}
 }
 

@@ -18,8 +18,17 @@ func (o *outflow) due(k int) int64 { return o.At + int64(float64(k)*1e9/o.Rate) 
 // maxSends bounds what is sent before the loop looks for events again.
 const maxSends = 64
 
-// tick sends what is due and returns when the next message is (fleet.Options).
+// tick does what is due and returns when there is more to do (fleet.Options).
 func (c *crowd) tick(now int64) int64 {
+	next := c.rejoinDue(now)
+	if message := c.sendDue(now); next == 0 || message != 0 && message < next {
+		next = message
+	}
+	return next
+}
+
+// sendDue sends the messages that are due and returns when the next one is.
+func (c *crowd) sendDue(now int64) int64 {
 	o := &c.outflow
 	for range maxSends {
 		if o.next >= o.N {

@@ -132,6 +132,38 @@ func TestRun_ComesBack(t *testing.T) {
 	}
 }
 
+// A join that the server could not take comes again after a while, as 4101 asks.
+func TestRun_JoinsAgain(t *testing.T) {
+	joins := make(chan struct{}, 10)
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		c, err := websocket.Accept(w, r, nil)
+		if err != nil {
+			t.Errorf("accept: %v", err)
+			return
+		}
+		defer c.CloseNow() //nolint:errcheck // the client has gone
+		for _, answer := range []string{`{"type":"error","content":{"code":4101,"message":"later"}}`, `{"type":"joined","room":"bench"}`} {
+			if _, _, err := c.Read(r.Context()); err != nil {
+				t.Errorf("read: %v", err)
+				return
+			}
+			joins <- struct{}{}
+			_ = c.Write(r.Context(), websocket.MessageText, []byte(answer))
+		}
+		_, _, _ = c.Read(r.Context()) // until the client goes
+	}))
+	t.Cleanup(server.Close)
+	h := hire(t, Config{
+		Server: server.Listener.Addr().String(), Path: "/ws", Secret: "s", Count: 1, Total: 1,
+		Rooms: 1, Mode: ModeRoom, Dialect: Plain,
+	})
+	h.order(Command{Do: "open", N: 1})
+	h.await("the join", func(tell Tell) bool { return tell.Progress != nil && tell.Progress.Joined == 1 })
+	if n := len(joins); n != 2 {
+		t.Errorf("%d joins, want 2", n)
+	}
+}
+
 func TestRun_Refuses(t *testing.T) {
 	for name, cfg := range map[string]Config{
 		"no users":  {Path: "/ws"},

@@ -99,7 +99,7 @@ var scenarios = []scenario{
 		target:  "gateway engine.ping_interval=10m",
 		example: "  wsbench million\n  wsbench million -n 100000 --nodes 6",
 		defaults: bench.Parameters{
-			Connections: 1_000_000, Nodes: 53, Rooms: 1000, InFlight: 32, Settle: 20 * time.Second, Buffer: 4096,
+			Connections: 1_000_000, Nodes: 53, Rooms: 1000, InFlight: 128, Settle: 20 * time.Second, Buffer: 4096,
 		},
 		flags: roomsFlag,
 		make:  func(p bench.Parameters) bench.Scenario { return bench.Million{P: p} },
