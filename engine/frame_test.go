@@ -105,7 +105,7 @@ func TestFrame_CopiesItsPayload(t *testing.T) {
 	t.Parallel()
 	payload := []byte("hello")
 	f := NewFrame(OpText, payload)
-	copy(payload, "XXXXX")
+	copy(payload, "?????")
 	if want := "\x81\x05hello"; string(f.plain) != want {
 		t.Errorf("frame = %q, want %q", f.plain, want)
 	}

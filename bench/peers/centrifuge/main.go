@@ -1,4 +1,4 @@
-// Centrifuge is a peer of the benchmark: the centrifugal/centrifuge library with
+// Command centrifuge is a peer of the benchmark: the centrifugal/centrifuge library with
 // its own WebSocket handler, its JSON protocol and its broker in memory, to which
 // what Redis delivers is published.
 package main

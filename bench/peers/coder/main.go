@@ -1,4 +1,4 @@
-// Coder is a peer of the benchmark: coder/websocket in the form of its chat
+// Command coder is a peer of the benchmark: coder/websocket in the form of its chat
 // example, with a queue for each connection that the handler's goroutine writes
 // from, and a second goroutine that reads.
 package main

@@ -1,4 +1,4 @@
-// Gorilla is a peer of the benchmark: gorilla/websocket in the form of its chat
+// Command gorilla is a peer of the benchmark: gorilla/websocket in the form of its chat
 // example, with a hub that owns all sets and two goroutines for each connection.
 package main
 

@@ -1,4 +1,4 @@
-// Gws is a peer of the benchmark: lxzan/gws with its event handler, one goroutine
+// Command gws is a peer of the benchmark: lxzan/gws with its event handler, one goroutine
 // for each connection and its Broadcaster.
 package main
 

@@ -1,4 +1,4 @@
-// Nbiows is a peer of the benchmark: nbio's own nbhttp/websocket on its pollers,
+// Command nbiows is a peer of the benchmark: nbio's own nbhttp/websocket on its pollers,
 // without a goroutine for each connection.
 package main
 
