@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"os"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/ginforge/gateway/bench/worker"
 )
 
@@ -44,6 +46,7 @@ func (m Million) What() string {
 
 // Run connects everybody and publishes, to all and to each room.
 func (m Million) Run(ctx context.Context, s *Stage) error {
+	s.favourRedis()
 	if err := s.gather(ctx, m.P, worker.ModeRoom); err != nil {
 		return err
 	}
@@ -71,3 +74,18 @@ func (m Million) Run(ctx context.Context, s *Stage) error {
 	}
 	return nil
 }
+
+// favourRedis gives the harness's Redis the right of way, where the harness may do
+// that: while a hundred processes want the cores at once it would wait for over
+// ten seconds, and the nodes would take it for gone.
+func (s *Stage) favourRedis() {
+	if s.RedisPID == 0 {
+		return
+	}
+	if err := unix.Setpriority(unix.PRIO_PROCESS, s.RedisPID, redisPriority); err != nil {
+		s.Result.Notes = append(s.Result.Notes, fmt.Sprintf("Redis has no higher priority than the rest: %v", err))
+	}
+}
+
+// redisPriority is a nice value (setpriority(2)).
+const redisPriority = -15

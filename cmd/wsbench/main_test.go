@@ -67,7 +67,7 @@ func TestRun_Worker(t *testing.T) {
 }
 
 func TestCommandLine(t *testing.T) {
-	got := commandLine([]string{"fanout", "--target", "floor --threads 2", "-n", "100"})
+	got := commandLine([]string{"fanout", "--results", "here", "--target", "floor --threads 2", "--log=there", "-n", "100"})
 	if want := `wsbench fanout --target "floor --threads 2" -n 100`; got != want {
 		t.Errorf("commandLine = %s, want %s", got, want)
 	}

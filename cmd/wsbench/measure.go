@@ -133,11 +133,19 @@ func (m *measurement) run(cmd *cobra.Command, name string, wanted []bench.Job) e
 	return errors.Join(err, m.show(cmd, doc))
 }
 
-// commandLine is what to type to do the same again.
+// commandLine is what to type to do the same again, but for where the results and
+// the log go.
 func commandLine(args []string) string {
 	words := []string{"wsbench"}
-	for _, a := range args {
-		if strings.ContainsAny(a, " \t\"'") {
+	for i := 0; i < len(args); i++ {
+		a := args[i]
+		switch {
+		case a == "--results" || a == "--log":
+			i++ // and its value
+			continue
+		case strings.HasPrefix(a, "--results=") || strings.HasPrefix(a, "--log="):
+			continue
+		case strings.ContainsAny(a, " \t\"'"):
 			a = strconv.Quote(a)
 		}
 		words = append(words, a)

@@ -95,8 +95,9 @@ var scenarios = []scenario{
 	{
 		name: "million", short: "A million connections over many nodes, all reached by one PUBLISH",
 		// A million pings and pongs every 25 s would take the two cores of a small
-		// machine for themselves, with both ends on it.
-		target:  "gateway engine.ping_interval=10m",
+		// machine for themselves, with both ends on it; and while the one message
+		// is delivered, a client may wait over 10 s for its turn to say pong.
+		target:  "gateway engine.ping_interval=10m engine.pong_timeout=5m",
 		example: "  wsbench million\n  wsbench million -n 100000 --nodes 6",
 		defaults: bench.Parameters{
 			Connections: 1_000_000, Nodes: 53, Rooms: 1000, InFlight: 128, Settle: 20 * time.Second, Buffer: 4096,
