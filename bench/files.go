@@ -16,6 +16,22 @@ func (d *Document) Save(dir string) (string, error) {
 	return d.write(dir, ".json", append(b, '\n'))
 }
 
+// Load reads a document that Save has written.
+func Load(path string) (*Document, error) {
+	b, err := os.ReadFile(path)
+	if err != nil {
+		return nil, fmt.Errorf("bench: load results: %w", err)
+	}
+	d := &Document{}
+	if err := json.Unmarshal(b, d); err != nil {
+		return nil, fmt.Errorf("bench: load results: %s: %w", path, err)
+	}
+	if d.Schema != Schema {
+		return nil, fmt.Errorf("bench: load results: %s has schema %d, want %d", path, d.Schema, Schema)
+	}
+	return d, nil
+}
+
 func (d *Document) write(dir, suffix string, b []byte) (string, error) {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return "", fmt.Errorf("bench: save results: %w", err)

@@ -1,7 +1,6 @@
 package bench
 
 import (
-	"encoding/json"
 	"os"
 	"strings"
 	"testing"
@@ -22,20 +21,17 @@ func TestDocument_Save(t *testing.T) {
 	if err != nil || !strings.HasSuffix(data, "/2026-01-02-trial.json") {
 		t.Fatalf("Save() = %q, %v", data, err)
 	}
-	b, err := os.ReadFile(data)
-	if err != nil {
-		t.Fatal(err)
-	}
-	var back Document
-	if err := json.Unmarshal(b, &back); err != nil || len(back.Results) != 2 || back.Results[0].Delivery.Latency.P99 != 2000 {
-		t.Errorf("the JSON holds %+v, %v", back, err)
+	back, err := Load(data)
+	if err != nil || len(back.Results) != 2 || back.Results[0].Delivery.Latency.P99 != 2000 {
+		t.Errorf("Load() = %+v, %v", back, err)
 	}
 
 	path, err := doc.SavePage(dir)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if b, err = os.ReadFile(path); err != nil {
+	b, err := os.ReadFile(path)
+	if err != nil {
 		t.Fatal(err)
 	}
 	page := string(b)

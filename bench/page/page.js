@@ -64,7 +64,7 @@ function percentiles(parent, title, caption, rows, pick) {
     scales: { x: { time: false }, y: { distr: 3 } },
     axes: [
       axis({ values: (_, ticks) => ticks.map((x) => (Number.isInteger(x) ? percent(x) : '')) }),
-      axis({ values: (_, ticks) => ticks.map((v) => (Number.isInteger(Math.log10(v)) ? micros(v) : '')), size: 60 }),
+      axis({ values: (_, ticks) => ticks.map((v) => (Number.isInteger(Math.log10(v)) ? micros(v) : '')), size: 75 }),
     ],
   });
 }
@@ -78,14 +78,14 @@ function overTime(parent, title, caption, rows, pick, format) {
     scales: { x: { time: false }, y: { range: (_, min, max) => [0, max * 1.05 || 1] } },
     axes: [
       axis({ values: (_, ticks) => ticks.map((v) => v + ' s') }),
-      axis({ values: (_, ticks) => ticks.map(format), size: 60 }),
+      axis({ values: (_, ticks) => ticks.map(format), size: 75 }),
     ],
   });
 }
 
 function bars(parent, title, caption, rows, pick, format) {
   const values = rows.map((row, i) => ({ name: row.target, i, value: pick(row) })).filter((b) => b.value != null);
-  if (values.length === 0) return;
+  if (values.length < 2) return; // nothing to compare
   const { f, end } = figure(parent, title, caption);
   const max = Math.max(...values.map((b) => b.value), 1e-9);
   for (const b of values) {

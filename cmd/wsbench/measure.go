@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net/netip"
 	"os"
 	"path/filepath"
@@ -206,8 +207,7 @@ func (m *measurement) runner(ctx context.Context, cmd *cobra.Command) (r *bench.
 
 // show prints the table and saves the document.
 func (m *measurement) show(cmd *cobra.Command, doc *bench.Document) error {
-	fmt.Fprintf(cmd.OutOrStdout(), "\n%s\n", doc.Machine)
-	if err := bench.WriteTable(cmd.OutOrStdout(), doc.Results); err != nil {
+	if err := showDocument(cmd.OutOrStdout(), doc); err != nil {
 		return err
 	}
 	if m.results == "" {
@@ -223,4 +223,10 @@ func (m *measurement) show(cmd *cobra.Command, doc *bench.Document) error {
 	}
 	fmt.Fprintf(cmd.OutOrStdout(), "\nwritten to %s and %s\n", data, page)
 	return nil
+}
+
+// showDocument prints the machine and the tables.
+func showDocument(w io.Writer, doc *bench.Document) error {
+	fmt.Fprintf(w, "\n%s\n", doc.Machine)
+	return bench.WriteTable(w, doc.Results)
 }

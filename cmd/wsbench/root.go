@@ -1,8 +1,11 @@
 package main
 
 import (
+	"path/filepath"
+
 	"github.com/spf13/cobra"
 
+	"github.com/ginforge/gateway/bench"
 	"github.com/ginforge/gateway/bench/worker"
 )
 
@@ -26,8 +29,32 @@ are refused when the client side was too busy to measure them.`,
 	}
 	root.CompletionOptions.HiddenDefaultCmd = true
 	root.AddCommand(scenarioCommands()...)
-	root.AddCommand(newSuiteCommand(), newWorkerCommand())
+	root.AddCommand(newSuiteCommand(), newShowCommand(), newWorkerCommand())
 	return root
+}
+
+func newShowCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:     "show FILE.json...",
+		Short:   "Print the tables of earlier results and write their pages anew",
+		Example: "  wsbench show bench/results/2026-01-31-short.json",
+		Args:    cobra.MinimumNArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			for _, path := range args {
+				doc, err := bench.Load(path)
+				if err != nil {
+					return err
+				}
+				if err := showDocument(cmd.OutOrStdout(), doc); err != nil {
+					return err
+				}
+				if _, err := doc.SavePage(filepath.Dir(path)); err != nil {
+					return err
+				}
+			}
+			return nil
+		},
+	}
 }
 
 func newWorkerCommand() *cobra.Command {
