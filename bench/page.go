@@ -40,8 +40,8 @@ type page struct {
 type pageSection struct {
 	Scenario, What string
 	Rounds         int
-	Titles         []string
-	Cells          [][]string
+	Targets        []string
+	Lines          [][]string // a figure's title and its texts, one for each target
 	Remarks        []string
 }
 
@@ -84,7 +84,7 @@ func (d *Document) SavePage(dir string) (string, error) {
 // page is the section as a table for people.
 func (s *section) page() pageSection {
 	p := pageSection{Scenario: s.scenario, What: s.what, Rounds: s.rounds(), Remarks: s.remarks()}
-	p.Titles, p.Cells = s.cells()
+	p.Targets, p.Lines = s.lines()
 	return p
 }
 

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strings"
 	"text/tabwriter"
 )
 
@@ -87,15 +88,10 @@ func (s *section) write(w io.Writer) error {
 		fmt.Fprintf(w, " (medians of %d rounds)", n)
 	}
 	fmt.Fprint(w, "\n\n")
-	// Targets are columns here: a terminal is higher than wide.
-	titles, columns := s.cells()
+	targets, lines := s.lines()
 	table := tabwriter.NewWriter(w, 0, 0, 3, ' ', tabwriter.AlignRight)
-	for i, title := range append([]string{""}, titles...) {
-		fmt.Fprint(table, title, "\t")
-		for _, column := range columns {
-			fmt.Fprint(table, column[i], "\t")
-		}
-		fmt.Fprintln(table)
+	for _, line := range append([][]string{append([]string{""}, targets...)}, lines...) {
+		fmt.Fprintln(table, strings.Join(line, "\t")+"\t")
 	}
 	if err := table.Flush(); err != nil {
 		return err
@@ -109,28 +105,27 @@ func (s *section) write(w io.Writer) error {
 // rounds is how often the targets were measured.
 func (s *section) rounds() int { return len(s.rows[0].results) }
 
-// cells are the titles of the figures, and for each target its name and the texts
-// of its figures.
-func (s *section) cells() (titles []string, lines [][]string) {
-	shown := s.figures()
-	_, compared := s.floor()
-	for _, f := range shown {
-		titles = append(titles, f.title)
-	}
-	if compared {
-		titles = append(titles, "CPU/floor")
-	}
+// lines are the targets, and for each figure its title and its texts, one for each
+// target: terminals and pages are higher than wide.
+func (s *section) lines() (targets []string, lines [][]string) {
 	for _, r := range s.rows {
-		line := []string{r.target}
-		for _, f := range shown {
+		targets = append(targets, r.target)
+	}
+	for _, f := range s.figures() {
+		line := []string{f.title}
+		for _, r := range s.rows {
 			line = append(line, f.text(f.median(r.results)))
 		}
-		if compared {
+		lines = append(lines, line)
+	}
+	if _, compared := s.floor(); compared {
+		line := []string{"CPU/floor"}
+		for _, r := range s.rows {
 			line = append(line, s.ratio(r))
 		}
 		lines = append(lines, line)
 	}
-	return titles, lines
+	return targets, lines
 }
 
 // remarks are what a reader must know beside the figures.
