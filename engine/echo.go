@@ -21,7 +21,8 @@ func (e *Engine) EchoHandler(limits Limits) http.Handler {
 		c := &echoConn{}
 		err := e.Upgrade(w, r, ep, "", &c.Conn, c)
 		if herr := (*HandshakeError)(nil); errors.As(err, &herr) {
-			herr.WriteTo(w)
+			herr.SetHeader(w.Header())
+			http.Error(w, herr.Message, herr.Status)
 		}
 	})
 }

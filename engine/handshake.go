@@ -24,18 +24,18 @@ func (e *HandshakeError) Error() string {
 	return fmt.Sprintf("engine: handshake: %d %s", e.Status, e.Message)
 }
 
-// WriteTo answers the request that was not upgraded, with the headers that the
-// status asks for (RFC 6455 §4.2.2, RFC 9110 §15.5).
-func (e *HandshakeError) WriteTo(w http.ResponseWriter) {
+// SetHeader sets the headers that the answer to the request has to have besides
+// its status: the supported version with a 426 (RFC 6455 §4.2.2), the method with
+// a 405.
+func (e *HandshakeError) SetHeader(h http.Header) {
 	switch e.Status {
 	case http.StatusUpgradeRequired:
-		w.Header().Set("Sec-WebSocket-Version", "13")
-		w.Header().Set("Upgrade", "websocket")
-		w.Header().Set("Connection", "Upgrade")
+		h.Set("Sec-WebSocket-Version", "13")
+		h.Set("Upgrade", "websocket")
+		h.Set("Connection", "Upgrade")
 	case http.StatusMethodNotAllowed:
-		w.Header().Set("Allow", http.MethodGet)
+		h.Set("Allow", http.MethodGet)
 	}
-	http.Error(w, e.Message, e.Status)
 }
 
 // IsWebSocket reports whether r asks to be upgraded to WebSocket.

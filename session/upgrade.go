@@ -83,13 +83,6 @@ func (m *Manager) badHandshake(w http.ResponseWriter, err error) {
 		writeError(w, http.StatusInternalServerError, "this connection cannot be upgraded")
 		return
 	}
-	switch herr.Status {
-	case http.StatusUpgradeRequired:
-		w.Header().Set("Upgrade", "websocket")
-		w.Header().Set("Connection", "Upgrade")
-		w.Header().Set("Sec-WebSocket-Version", "13")
-	case http.StatusMethodNotAllowed:
-		w.Header().Set("Allow", http.MethodGet)
-	}
+	herr.SetHeader(w.Header())
 	writeError(w, herr.Status, herr.Message)
 }
