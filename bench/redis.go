@@ -88,9 +88,6 @@ func pong(addr string) bool {
 // PID is the server's process.
 func (r *Redis) PID() int { return r.cmd.Process.Pid }
 
-// URL is the server's address as gateways want it.
-func (r *Redis) URL() string { return "redis://" + r.Addr }
-
 // Stop ends the server and removes its files.
 func (r *Redis) Stop() {
 	_ = r.cmd.Process.Kill() // it has nothing to save

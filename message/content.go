@@ -35,16 +35,6 @@ func TargetOf(content Raw) (to, room string, err error) {
 	return to, room, err
 }
 
-// TokenOf returns the token in the content of refresh, {"token":"JWT"}. It is
-// empty when there is none.
-func TokenOf(content Raw) (token string, err error) {
-	v, err := lookUp(content, "token")
-	if err != nil {
-		return "", err
-	}
-	return stringField("content.token", v[0])
-}
-
 // UsersOf returns the users of {"users":["u1",2]} and the room of
 // {"room":"chat:1"}; content may name both or neither. Users may be strings or
 // integers. More than limit of them, or an empty one, is an error.

@@ -1,7 +1,6 @@
 package message
 
 import (
-	"errors"
 	"slices"
 	"testing"
 )
@@ -96,16 +95,5 @@ func TestUsersOf(t *testing.T) {
 				t.Errorf("UsersOf(%s) = %q, %q, %v, want %q, %q, %s", tt.content, users, room, err, tt.users, tt.room, tt.err)
 			}
 		})
-	}
-}
-
-func TestTokenOf(t *testing.T) {
-	t.Parallel()
-	if got, err := TokenOf(Raw(`{"token":"a.b.c"}`)); got != "a.b.c" || err != nil {
-		t.Errorf("TokenOf() = %q, %v, want a.b.c", got, err)
-	}
-	var field *FieldError
-	if got, err := TokenOf(Raw(`{"token":1}`)); !errors.As(err, &field) || got != "" {
-		t.Errorf("TokenOf() = %q, %v, want a FieldError", got, err)
 	}
 }

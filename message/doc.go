@@ -11,9 +11,9 @@
 // those spans, so that what the gateway does not own arrives byte for byte as
 // it was sent. The other Append functions write the server's own frames.
 //
-// The session calls Decode and the content readers (RoomOf, TargetOf, UsersOf,
-// TokenOf) on the poller goroutine of a connection, and DecodePayload on the
-// reader goroutine of the bus. Functions keep no state of their own: an
+// The session calls Decode and the content readers (RoomOf, TargetOf, UsersOf)
+// on the poller goroutine of a connection, and DecodePayload on the reader
+// goroutine of the bus. Functions keep no state of their own: an
 // Envelope belongs to whoever decodes into it, and its spans live as long as
 // the input does.
 //

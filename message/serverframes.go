@@ -87,18 +87,6 @@ func AppendUserStatus(dst []byte, userID, userName, status string, unix int64) [
 	return appendEnd(append(dst, '}'), unix)
 }
 
-// AppendSystem appends the gateway's own announcement; level is "info",
-// "warning" or "error" and unix the time in seconds:
-//
-//	{"type":"system","content":{"message":..,"level":..,"code":..},"timestamp":..}
-func AppendSystem(dst []byte, message, level string, code int, unix int64) []byte {
-	dst = appendContent(appendStart(dst, TypeSystem, ""))
-	dst = appendStringMember(dst, "message", message)
-	dst = appendStringMember(dst, "level", level)
-	dst = appendIntMember(dst, "code", int64(code))
-	return appendEnd(append(dst, '}'), unix)
-}
-
 // appendStart opens a frame and writes its type and, unless empty, its id.
 func appendStart(dst []byte, typ, id string) []byte {
 	dst = appendStringMember(append(dst, '{'), "type", typ)

@@ -25,7 +25,6 @@ func TestServerFrames(t *testing.T) {
 		"joined, unasked":  {string(AppendJoined(nil, "", "chat:1")), `{"type":"joined","room":"chat:1"}`},
 		"left":             {string(AppendLeft(nil, "7", "chat:1")), `{"type":"left","id":"7","room":"chat:1"}`},
 		"user status":      {string(AppendUserStatus(nil, "u1", "Änn", "online", 9)), `{"type":"user_status","content":{"user_id":"u1","user_name":"Änn","status":"online"},"timestamp":9}`},
-		"system":           {string(AppendSystem(nil, "bye", "warning", 1001, 9)), `{"type":"system","content":{"message":"bye","level":"warning","code":1001},"timestamp":9}`},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
