@@ -7,6 +7,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/redis/go-redis/v9"
 	"github.com/redis/go-redis/v9/logging"
 	"github.com/rs/zerolog"
 )
@@ -43,6 +44,7 @@ type Bus struct {
 	handler  Handler
 	log      zerolog.Logger
 	embedded *embedded // nil when Redis is elsewhere
+	commands redis.UniversalClient
 
 	// Each guards itself.
 	interest *interest
@@ -82,6 +84,7 @@ func Open(cfg Config, h Handler, log zerolog.Logger) (*Bus, error) {
 		}
 		b.target.options.Addrs = []string{b.embedded.addr()}
 	}
+	b.commands = newCommands(b.target)
 	b.interest = newInterest()
 	b.outbox = newOutbox(cfg.QueueMessages, cfg.QueueBytes, b.counters)
 	b.status = &status{log: log, since: time.Now()}
@@ -196,6 +199,7 @@ func (b *Bus) Close() error {
 		return nil
 	}
 	b.outbox.close()
+	_ = b.commands.Close() // it has no more to say
 	if b.embedded != nil {
 		b.embedded.stop()
 	}

@@ -29,6 +29,7 @@ func startEmbedded(addr string, log zerolog.Logger) (*embedded, error) {
 	if err != nil {
 		return nil, fmt.Errorf("redis.embedded_listen: start embedded redis: %w", err)
 	}
+	server.ClockTTL(true) // keys expire with time, as in a real one
 	log.Info().Str("addr", server.Addr()).Msg("embedded redis listens")
 	return &embedded{server: server}, nil
 }
