@@ -13,10 +13,10 @@ ROUNDS ?= 1
 
 export FUZZTIME
 
-.PHONY: help build run setup test race lint fmt bench benchfull million gobench fuzz clean
+.PHONY: help build run setup test test-web race lint fmt bench benchfull million gobench fuzz clean
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 build: ## compile bin/gateway (and every other command) into bin/
 	go build -trimpath -ldflags '-X main.version=$(VERSION)' -o bin/ ./cmd/...
@@ -27,9 +27,13 @@ run: build ## build and start the gateway with configs/development.yaml (CONFIG=
 setup: ## install what the tests need: redis-server, the linter (quick when all is there)
 	@bash scripts/setup.sh
 
-test: ## everything CI runs: setup, vet, lint, all tests with -race, short fuzzing
+test: ## everything CI runs: setup, vet, lint, all tests with -race, web/, short fuzzing
 	@bash scripts/setup.sh
 	@bash scripts/test.sh
+
+test-web: ## the browser side in web/: lint, types, unit tests, build, size
+	@bash scripts/setup.sh packages
+	@bash scripts/web.sh
 
 race: ## all tests with the race detector, nothing else
 	go test -race ./...

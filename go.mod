@@ -1,5 +1,8 @@
 module github.com/ginforge/gateway
 
+// npm packages with Go files in them are not packages of this module.
+ignore node_modules
+
 go 1.26.0
 
 require (

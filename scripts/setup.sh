@@ -20,6 +20,9 @@ make         make
 gcc          gcc
 redis-server redis-server
 redis-cli    redis-tools
+chromium     chromium
+node         nodejs
+npm          npm
 "
 
 install_packages() {

@@ -1,0 +1,50 @@
+#!/usr/bin/env bash
+# The checks of web/, in the order in which they fail fastest: lint and format,
+# types, unit tests, build, size.
+# node_modules is installed again when the lock file or Node changes.
+#
+#   scripts/web.sh            all of it
+#   scripts/web.sh install    only node_modules
+set -euo pipefail
+shopt -s nullglob
+cd "$(dirname "$0")/.."
+
+# playwright-core drives Debian's chromium; nothing may fetch another.
+export PLAYWRIGHT_SKIP_BROWSER_DOWNLOAD=1
+
+step() {
+	echo
+	echo "-- web: $* (${SECONDS}s)"
+}
+
+install() {
+	local stamp=node_modules/.installed want
+	want="$(node --version) $(cat package-lock.json package.json {packages,apps}/*/package.json | sha256sum)"
+	if [[ -f $stamp && $(<"$stamp") == "$want" ]]; then
+		return 0
+	fi
+	step "npm ci"
+	npm ci --no-fund --no-audit --loglevel error
+	echo "$want" >"$stamp"
+}
+
+cd web
+install
+[[ ${1:-all} == all ]] || exit 0
+
+step "lint"
+npm run -s lint
+
+step "types"
+npm run -s types
+
+step "unit tests"
+npm test
+
+step "build"
+npm run -s build
+
+step "size"
+npm run -s size
+
+step "passed"
