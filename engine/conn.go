@@ -82,6 +82,9 @@ func (c *Conn) has(bit uint32) bool { return c.flags.Load()&bit != 0 }
 // set sets a bit and reports whether this call was the one that did.
 func (c *Conn) set(bit uint32) bool { return c.flags.Or(bit)&bit == 0 }
 
+// Handler is what the connection is for, as given to Upgrade.
+func (c *Conn) Handler() Handler { return c.handler }
+
 // Compressed reports whether permessage-deflate was negotiated.
 func (c *Conn) Compressed() bool { return c.has(flagDeflate) }
 

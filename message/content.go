@@ -20,6 +20,19 @@ func RoomOf(content Raw) (room string, err error) {
 	return stringField("content.room", v[0])
 }
 
+// TokenOf returns the token in the content of refresh, which is {"token":"JWT"} or
+// the token itself. It is empty when there is none.
+func TokenOf(content Raw) (token string, err error) {
+	if len(content) > 0 && content[0] == '"' {
+		return stringField("content", content)
+	}
+	v, err := lookUp(content, "token")
+	if err != nil {
+		return "", err
+	}
+	return stringField("content.token", v[0])
+}
+
 // TargetOf returns the user and the room that the content of a message is
 // addressed to, in {"to":"u1"} or {"room":"chat:1"}. Either is empty when it is
 // not there; content that is not an object has no target.

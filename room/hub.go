@@ -170,6 +170,16 @@ func (h *Hub) Broadcast(frame *engine.Frame) {
 	}
 }
 
+// EachIn calls f for every member of key on this node, as Each does.
+func (h *Hub) EachIn(key Key, f func(*Member)) {
+	o := op{kind: opEachIn, key: key, each: f}
+	if key.Kind == KindUser {
+		h.shardOf(key.Name).inbox.push(o)
+		return
+	}
+	eachShard(h.registry.shardsOf(key), func(i int) { h.shards[i].inbox.push(o) })
+}
+
 // Each calls f for every member, on the workers: several calls may run at a time,
 // each as a callback does.
 func (h *Hub) Each(f func(*Member)) {

@@ -21,6 +21,7 @@ const (
 	opOpen                        // list takes the deliveries from here on
 	opStatus                      // a change of a user's status
 	opEach                        // each(every member)
+	opEachIn                      // each(every member of key)
 	opTick                        // a second has passed
 )
 

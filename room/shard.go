@@ -109,6 +109,12 @@ func (s *shard) do(o *op) {
 		for _, m := range s.members {
 			o.each(m)
 		}
+	case opEachIn:
+		if l := s.find(o.key); l != nil {
+			for _, occupant := range l.occupants {
+				o.each(occupant.member)
+			}
+		}
 	case opTick:
 		s.tick()
 	}

@@ -24,7 +24,7 @@ var actions = map[string]action{
 	message.TypeWatch:       (*Session).watch,
 	message.TypeUnwatch:     (*Session).unwatch,
 	message.TypeAck:         (*Session).unsupported,
-	message.TypeRefresh:     (*Session).unsupported,
+	message.TypeRefresh:     (*Session).refresh,
 }
 
 var envelopes = sync.Pool{New: func() any { return new(message.Envelope) }}

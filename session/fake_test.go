@@ -17,6 +17,7 @@ type fakeConn struct {
 	frames   []string             // guarded by mu: payloads sent
 	closes   []engine.CloseReason // guarded by mu
 	deadline time.Duration        // guarded by mu: the last one set
+	session  *Session             // whose connection it is
 }
 
 var _ conn = (*fakeConn)(nil)
@@ -53,6 +54,8 @@ func (c *fakeConn) Close(r engine.CloseReason) {
 	defer c.mu.Unlock()
 	c.closes = append(c.closes, r)
 }
+
+func (c *fakeConn) Handler() engine.Handler { return c.session }
 
 func (c *fakeConn) SetDeadline(d time.Duration) {
 	c.mu.Lock()

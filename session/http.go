@@ -33,7 +33,7 @@ func writeError(w http.ResponseWriter, status int, text string) {
 // writeReason refuses a plain request for what would close a connection.
 func writeReason(w http.ResponseWriter, why reason) {
 	switch why {
-	case reasonBadToken, reasonExpired:
+	case reasonBadToken, reasonExpired, reasonRevoked:
 		w.Header().Set("WWW-Authenticate", "Bearer")
 		writeError(w, http.StatusUnauthorized, why.name)
 	default:

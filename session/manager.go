@@ -50,7 +50,8 @@ type Manager struct {
 	stats    counters
 	listings listings
 	draining atomic.Bool
-	ids      atomic.Uint64
+	numbers  atomic.Uint32 // of sessions made
+	revoked  auth.Revoked
 }
 
 // NewManager makes a manager; Serve must be called before its first request.
@@ -77,9 +78,9 @@ func (m *Manager) Serve(e *engine.Engine) {
 	m.endpoint = e.NewEndpoint(m.cfg.Limits.connection())
 }
 
-// nextID returns an id that no other connection of this node has, and in all
-// likelihood none of another node.
-func (m *Manager) nextID() uint64 { return m.idSeed + m.ids.Add(1)*0x9e3779b97f4a7c15 }
+// idOf returns the id of the session of a number, which no other of this node has
+// within four billion, and in all likelihood none of another node.
+func (m *Manager) idOf(number uint32) uint64 { return m.idSeed + uint64(number)*0x9e3779b97f4a7c15 }
 
 // StatusFrame makes the frame that tells of a user's status; it is what
 // room.Config.Status wants.

@@ -172,3 +172,30 @@ func TestSession_RatesAreNotShared(t *testing.T) {
 		second.want(pong)
 	})
 }
+
+// Ticks are counted modulo 2³²; that shows neither in a bucket that is used all
+// the time nor in one that was left alone.
+func TestBucket_GoesRound(t *testing.T) {
+	r := rate{period: time.Second, burst: 4}
+	const round = (1 << 32) / ticksPerPeriod * time.Second
+	for _, start := range []time.Duration{round - 10*time.Second, 3*round - 2*time.Second, round / 2} {
+		var b bucket
+		got := 0
+		for i := range 40 {
+			if b.take(r, start+time.Duration(i)*time.Second/2, 1) {
+				got++
+			}
+		}
+		if got < 23 || got > 24 {
+			t.Errorf("from %v on: %d of 40 at double the rate were let through, want half of them and a burst", start, got)
+		}
+		for _, pause := range []time.Duration{time.Minute, round / 2, round - time.Minute, 5 * round / 3} {
+			left := b
+			for i := range 4 {
+				if !left.take(r, start+20*time.Second+pause, 1) {
+					t.Errorf("from %v on: token %d is refused after a pause of %v", start, i, pause)
+				}
+			}
+		}
+	}
+}

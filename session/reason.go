@@ -30,6 +30,7 @@ var (
 	reasonDraining     = reason{code: 4200, name: "draining"}
 	reasonNoPong       = reason{code: 4201, name: "no pong"}
 	reasonExpired      = reason{code: 4300, name: "expired"}
+	reasonRevoked      = reason{code: 4301, name: "revoked"}
 	reasonBinary       = reason{code: engine.CloseUnsupported, name: "text frames only"}
 )
 

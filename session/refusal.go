@@ -11,13 +11,16 @@ import (
 // Codes of error frames, from the same families as close codes: 40xx will not
 // work another time either, 41xx may.
 const (
+	codeBadToken  = 4001
 	codeForbidden = 4003
 	codeMalformed = 4005
 	codeTryAgain  = 4101
+	codeExpired   = 4300
+	codeRevoked   = 4301
 )
 
 // refusalCodes are all of them.
-var refusalCodes = [...]int{codeForbidden, codeMalformed, codeTryAgain}
+var refusalCodes = [...]int{codeBadToken, codeForbidden, codeMalformed, codeTryAgain, codeExpired, codeRevoked}
 
 // refusal is why one frame was not carried out; the connection goes on.
 type refusal struct {
@@ -55,6 +58,11 @@ var (
 	errTooManyUsers = forbidden("too many users watched by this connection")
 	errTooBig       = forbidden("the message is too big")
 	errTooFast      = &refusal{codeTryAgain, "too many frames: slow down", &reasonRate}
+	errBadToken     = &refusal{codeBadToken, "this token is not good", &reasonAbuse}
+	errExpired      = &refusal{codeExpired, "this token has expired", &reasonAbuse}
+	errRevoked      = &refusal{codeRevoked, "this token has been revoked", &reasonAbuse}
+	errOtherUser    = &refusal{codeForbidden, "this token is another user's", &reasonAbuse}
+	errNoToken      = malformed("content.token is missing")
 	errUnconfirmed  = tryAgain("the room is not reachable at the moment: try again")
 	errNotSent      = tryAgain("the message could not be sent: try again")
 	errInternal     = tryAgain("this did not work: try again")

@@ -3,6 +3,8 @@ package session
 import (
 	"errors"
 	"fmt"
+	"math"
+	"sync/atomic"
 	"time"
 
 	"github.com/rs/zerolog"
@@ -19,6 +21,7 @@ type conn interface {
 	room.Conn
 	SendText(payload []byte) error
 	SetDeadline(d time.Duration)
+	Handler() engine.Handler // the session
 }
 
 var (
@@ -31,8 +34,12 @@ var (
 type Session struct {
 	// Set before the upgrade, then unchanged.
 	manager *Manager
-	id      uint64
-	caps    *auth.Caps
+	number  uint32 // the how manieth session of this node
+
+	// Of the token; refresh replaces it.
+	issued atomic.Uint32 // Unix seconds; 0 when it does not say; set by the poller
+	token  atomic.Uint64 // auth.TokenID; set by the poller
+	caps   *auth.Caps    // owned by the connection's poller
 
 	// Owned by the connection's poller.
 	frames bucket // what the client may send
@@ -43,17 +50,58 @@ type Session struct {
 }
 
 func newSession(m *Manager, who auth.Identity) *Session {
-	s := &Session{manager: m, id: m.nextID(), caps: who.Caps}
+	s := &Session{manager: m, number: m.numbers.Add(1)}
+	s.hold(who)
 	s.member.Init(&s.socket, who.UserID, who.Name)
 	return s
 }
+
+// hold notes what the token lets its holder do and what it can be revoked by.
+// Called before the upgrade and then by the poller.
+func (s *Session) hold(who auth.Identity) {
+	s.caps = who.Caps
+	s.issued.Store(uint32(min(max(issuedAt(who), 0), math.MaxUint32)))
+	s.token.Store(uint64(who.Token))
+}
+
+// issuedAt is a token's iat in Unix seconds, 0 when it does not say.
+func issuedAt(who auth.Identity) int64 {
+	if who.Issued.IsZero() {
+		return 0
+	}
+	return who.Issued.Unix()
+}
+
+// held is what the session's token can be revoked by.
+func (s *Session) held() auth.Held {
+	return auth.Held{User: s.member.UserID(), Token: auth.TokenID(s.token.Load()), Issued: int64(s.issued.Load())}
+}
+
+// wouldHold is what held will be with another token.
+func (s *Session) wouldHold(who auth.Identity) auth.Held {
+	h := s.held()
+	h.Token, h.Issued = who.Token, issuedAt(who)
+	return h
+}
+
+// expireAt ends the session when its token does.
+func (s *Session) expireAt(t time.Time) {
+	if t.IsZero() {
+		s.conn().SetDeadline(0)
+		return
+	}
+	s.conn().SetDeadline(max(time.Until(t), time.Nanosecond))
+}
+
+// sessionOf is the session of a member of this node's hub.
+func sessionOf(m *room.Member) *Session { return m.Conn().(conn).Handler().(*Session) }
 
 // conn is the session's connection: &socket, but in tests. The member holds it
 // already, and a second reference would cost 16 bytes a connection.
 func (s *Session) conn() conn { return s.member.Conn().(conn) }
 
 // clientID is the connection's name in welcome and in logs.
-func (s *Session) clientID() string { return fmt.Sprintf("%016x", s.id) }
+func (s *Session) clientID() string { return fmt.Sprintf("%016x", s.manager.idOf(s.number)) }
 
 // MarshalZerologObject implements zerolog.LogObjectMarshaler: what a log line
 // says of a session.
@@ -64,9 +112,7 @@ func (s *Session) MarshalZerologObject(e *zerolog.Event) {
 // attach enters the session into the hub. Called on the poller, after the
 // upgrade.
 func (s *Session) attach(who auth.Identity) {
-	if !who.Expires.IsZero() {
-		s.conn().SetDeadline(max(time.Until(who.Expires), time.Nanosecond))
-	}
+	s.expireAt(who.Expires)
 	rooms := who.Rooms
 	s.manager.hub.Attach(&s.member, func(err error) { s.attached(err, rooms) })
 }

@@ -19,7 +19,7 @@ func TestSession_Welcome(t *testing.T) {
 		c.attach(who)
 		c.want(fmt.Sprintf(`{"type":"welcome","content":{"code":0,"message":"connected","level":"info"},"data":{`+
 			`"client_id":"%016x","user_id":"u1","node":"n1","server_time":"2000-01-01T00:00:00.000Z",`+
-			`"ping_interval":25,"reconnect_window_ms":5000,"protocol":1}`, c.id)+stampedAt,
+			`"ping_interval":25,"reconnect_window_ms":5000,"protocol":1}`, c.manager.idOf(c.number))+stampedAt,
 			`{"type":"joined","room":"team:1"}`, `{"type":"joined","room":"closed:1"}`)
 	})
 }

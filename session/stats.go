@@ -11,19 +11,22 @@ const (
 	handshakeOK = iota
 	handshakeBadToken
 	handshakeExpired
+	handshakeRevoked
 	handshakeOverCapacity
 	handshakeDraining
 	handshakeBadRequest
 	numHandshakes
 )
 
-var handshakeNames = [numHandshakes]string{"ok", "bad_token", "expired", "over_capacity", "draining", "bad_request"}
+var handshakeNames = [numHandshakes]string{"ok", "bad_token", "expired", "revoked", "over_capacity", "draining", "bad_request"}
 
 // resultOf is what a request that is turned away for r counts as.
 func resultOf(r reason) int {
 	switch r {
 	case reasonExpired:
 		return handshakeExpired
+	case reasonRevoked:
+		return handshakeRevoked
 	case reasonOverCapacity:
 		return handshakeOverCapacity
 	case reasonDraining:

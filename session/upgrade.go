@@ -27,6 +27,10 @@ func (m *Manager) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	s := newSession(m, who)
+	if m.isRevoked(s) {
+		m.turnAway(w, r, protocol, reasonRevoked)
+		return
+	}
 	if err := m.engine.Upgrade(w, r, m.endpoint, protocol, &s.socket, s); err != nil {
 		m.badHandshake(w, err)
 		return
@@ -38,6 +42,10 @@ func (m *Manager) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	// the hub, or it has set draining before the session got there.
 	if m.Draining() {
 		s.close(reasonDraining)
+	}
+	// So may the token have been revoked.
+	if m.isRevoked(s) {
+		s.close(reasonRevoked)
 	}
 }
 

@@ -102,6 +102,7 @@ func (w *world) session(t testing.TB, who auth.Identity) *client {
 		who.Name = strings.ToUpper(who.UserID)
 	}
 	c := &client{newSession(w.Manager, who), t, &fakeConn{}}
+	c.conn.session = c.Session
 	c.member.Init(c.conn, who.UserID, who.Name)
 	return c
 }

@@ -34,6 +34,8 @@ const (
 	claimAudience
 	claimExpires
 	claimNotBefore
+	claimIssuedAt
+	claimTokenID
 	numClaims
 )
 
@@ -61,6 +63,10 @@ func claimOf(name []byte) int {
 		return claimExpires
 	case "nbf":
 		return claimNotBefore
+	case "iat":
+		return claimIssuedAt
+	case "jti":
+		return claimTokenID
 	default:
 		return -1
 	}
@@ -69,6 +75,7 @@ func claimOf(name []byte) int {
 var (
 	errNotUTF8 = errors.New("the claims are not UTF-8")
 	errUserID  = errors.New("user_id (or sub) is not a string of 1 to 128 bytes without control characters, or an integer")
+	errJTI     = errors.New("jti is not a string or an integer")
 	errRooms   = errors.New("rooms is not a list of at most 100 room names")
 )
 
@@ -96,6 +103,7 @@ func (c *claims) UnmarshalJSON(b []byte) error {
 	// The comparison with now is the library's, which takes them decoded.
 	for i, target := range [numClaims]any{
 		claimIssuer: &c.Issuer, claimAudience: &c.Audience, claimExpires: &c.ExpiresAt, claimNotBefore: &c.NotBefore,
+		claimIssuedAt: &c.IssuedAt,
 	} {
 		if raw := c.raw[i]; raw != nil && target != nil {
 			if err := json.Unmarshal(raw, target); err != nil {
@@ -120,6 +128,16 @@ func (c *claims) identity(leeway time.Duration) (id Identity, err error) {
 	}
 	if c.ExpiresAt != nil {
 		id.Expires = c.ExpiresAt.Add(leeway)
+	}
+	if c.IssuedAt != nil {
+		id.Issued = c.IssuedAt.Time
+	}
+	if c.raw[claimTokenID] != nil {
+		jti, ok := text(c.raw[claimTokenID])
+		if !ok {
+			return Identity{}, errJTI
+		}
+		id.Token = TokenIDOf(jti)
 	}
 	return id, nil
 }

@@ -37,7 +37,9 @@ func TestVerify_Identity(t *testing.T) {
 		"rooms":                {`{"user_id":"u1","rooms":["chat:a","b"]}`, Identity{UserID: "u1", Name: "u1", Rooms: []string{"chat:a", "b"}}},
 		"rooms null":           {`{"user_id":"u1","rooms":null}`, Identity{UserID: "u1", Name: "u1"}},
 		"expires":              {`{"user_id":"u1","exp":99999999999}`, Identity{UserID: "u1", Name: "u1", Expires: time.Unix(99999999999, 0)}},
-		"iat is only noted":    {`{"user_id":"u1","iat":99999999999}`, Identity{UserID: "u1", Name: "u1"}},
+		"iat is only noted":    {`{"user_id":"u1","iat":99999999999}`, Identity{UserID: "u1", Name: "u1", Issued: time.Unix(99999999999, 0)}},
+		"jti":                  {`{"user_id":"u1","jti":"t1"}`, Identity{UserID: "u1", Name: "u1", Token: TokenIDOf("t1")}},
+		"jti an integer":       {`{"user_id":"u1","jti":7}`, Identity{UserID: "u1", Name: "u1", Token: TokenIDOf("7")}},
 		"caps":                 {`{"user_id":"u1","caps":["a"]}`, Identity{UserID: "u1", Name: "u1", Caps: &Caps{join: patterns{"a"}, publish: patterns{"a"}}}},
 		"caps null":            {`{"user_id":"u1","caps":null}`, Identity{UserID: "u1", Name: "u1"}},
 	}
@@ -47,6 +49,9 @@ func TestVerify_Identity(t *testing.T) {
 			got, err := v.Verify(signClaims(t, tt.claims))
 			if err != nil {
 				t.Fatalf("Verify(%s) = %v, want nil", tt.claims, err)
+			}
+			if tt.want.Token == 0 {
+				tt.want.Token = got.Token // see TestVerify_TokenID
 			}
 			if !reflect.DeepEqual(got, tt.want) {
 				t.Errorf("Verify(%s) = %+v, want %+v", tt.claims, got, tt.want)
@@ -87,6 +92,7 @@ func TestVerify_RefusesClaims(t *testing.T) {
 		"room with a control":  {`{"user_id":"u1","rooms":["a\u0000"]}`, errRooms},
 		"room name too long":   {`{"user_id":"u1","rooms":["` + strings.Repeat("r", 256) + `"]}`, errRooms},
 		"too many rooms":       {rooms(101), errRooms},
+		"jti an object":        {`{"user_id":"u1","jti":{}}`, errJTI},
 		"caps a string":        {`{"user_id":"u1","caps":"*"}`, errCaps},
 		"caps of numbers":      {`{"user_id":"u1","caps":[1]}`, errCaps},
 	}

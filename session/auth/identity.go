@@ -22,6 +22,8 @@ type Identity struct {
 	Expires time.Time // when Verify will begin to refuse the token (exp and leeway); zero: never
 	Rooms   []string  // to be joined at connect
 	Caps    *Caps     // nil: no restriction
+	Issued  time.Time // iat; zero when the token does not say
+	Token   TokenID   // which token this is
 }
 
 // ValidUserID reports whether s can be a user's id, as Identity.UserID.

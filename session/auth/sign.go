@@ -1,6 +1,7 @@
 package auth
 
 import (
+	"crypto/rand"
 	"fmt"
 	"time"
 
@@ -46,6 +47,7 @@ func claimsOf(id Identity, ttl time.Duration, issuer, audience string) signedCla
 	now := time.Now()
 	c := signedClaims{UserID: id.UserID, Username: id.Name, Rooms: id.Rooms, Caps: id.Caps}
 	c.IssuedAt = jwt.NewNumericDate(now)
+	c.ID = rand.Text()
 	c.Issuer = issuer
 	if audience != "" {
 		c.Audience = jwt.ClaimStrings{audience}

@@ -28,6 +28,10 @@ func TestSign_RoundTrip(t *testing.T) {
 		if got.Caps == nil || !got.Caps.CanJoin("chat:a") || got.Caps.CanPublish("chat:a") {
 			t.Errorf("Verify(%s): caps %+v, want %+v", alg, got.Caps, caps)
 		}
+		if since := time.Since(got.Issued); since < 0 || since > time.Minute || got.Token == 0 {
+			t.Errorf("Verify(%s): issued at %v with id %v, want just now and an id", alg, got.Issued, got.Token)
+		}
+		got.Issued, got.Token = time.Time{}, 0
 		if got.Caps = caps; !reflect.DeepEqual(got, want) {
 			t.Errorf("Verify(%s) = %+v, want %+v", alg, got, want)
 		}

@@ -71,6 +71,9 @@ func (v *Verifier) Verify(token string) (Identity, error) {
 	if err != nil {
 		return Identity{}, fmt.Errorf("%w: %w", ErrInvalid, err)
 	}
+	if id.Token == 0 {
+		id.Token = tokenID(token)
+	}
 	return id, nil
 }
 
