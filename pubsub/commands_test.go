@@ -24,10 +24,10 @@ func TestBus_EmbeddedKeysExpire(t *testing.T) {
 	}
 	redistest.Eventually(t, patience, func() error {
 		n, err := b.Commands().Exists(ctx, b.Prefix()+"x").Result()
-		if err != nil || n != 0 {
-			return fmt.Errorf("EXISTS = %d, %v; want 0", n, err)
+		if err == nil && n != 0 {
+			return fmt.Errorf("EXISTS = %d, want 0", n)
 		}
-		return nil
+		return err
 	})
 }
 

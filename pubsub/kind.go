@@ -19,6 +19,15 @@ const (
 	// KindRoom is PREFIX + "room:" + room: all members of the room. A room
 	// name may hold colons.
 	KindRoom
+	// KindStatus is PREFIX + "status:" + user id: edges of the user's status,
+	// for nodes where somebody watches the user.
+	KindStatus
+	// KindHere is PREFIX + "here:" + room: edges of the status of users in a
+	// room with presence, for nodes with members of it.
+	KindHere
+	// KindControl is PREFIX + "control:" + node id: what other nodes want of
+	// this one; without a name PREFIX + "control": of all nodes.
+	KindControl
 )
 
 // segments holds what stands between the prefix and the name, by kind.
@@ -27,7 +36,13 @@ var segments = [...]string{
 	KindUser:         "user:",
 	KindNotification: "notification:",
 	KindRoom:         "room:",
+	KindStatus:       "status:",
+	KindHere:         "here:",
+	KindControl:      "control:",
 }
+
+// controlAll is what stands behind the prefix of the channel to all nodes.
+const controlAll = "control"
 
 // String returns the kind as it stands in the channel: "room", "user" ...
 func (k Kind) String() string {
@@ -39,8 +54,11 @@ func (k Kind) String() string {
 
 // channelName returns the Redis channel of kind and name under prefix.
 func channelName(prefix string, kind Kind, name string) string {
-	if kind == KindBroadcast {
+	switch {
+	case kind == KindBroadcast:
 		return prefix + segments[KindBroadcast]
+	case kind == KindControl && name == "":
+		return prefix + controlAll
 	}
 	return prefix + segments[kind] + name
 }
@@ -52,10 +70,13 @@ func parseChannel(prefix, channel string) (kind Kind, name string, ok bool) {
 	if !ok {
 		return 0, "", false
 	}
-	if rest == segments[KindBroadcast] {
+	switch rest {
+	case segments[KindBroadcast]:
 		return KindBroadcast, "", true
+	case controlAll:
+		return KindControl, "", true
 	}
-	for _, k := range [...]Kind{KindRoom, KindUser, KindNotification} {
+	for _, k := range [...]Kind{KindRoom, KindUser, KindNotification, KindStatus, KindHere, KindControl} {
 		if name, ok := strings.CutPrefix(rest, segments[k]); ok {
 			return k, name, true
 		}

@@ -15,6 +15,9 @@ var topicChannels = [...][]Kind{
 	KindBroadcast: {KindBroadcast},
 	KindUser:      {KindUser, KindNotification},
 	KindRoom:      {KindRoom},
+	KindStatus:    {KindStatus},
+	KindHere:      {KindHere},
+	KindControl:   {KindControl},
 }
 
 // topicOf returns the topic that the channel of kind and name belongs to.
@@ -32,7 +35,7 @@ func topicOf(kind Kind, name string) topic {
 func (t topic) channels() []Kind { return topicChannels[t.kind] }
 
 // kinds is a set of kinds, as bits.
-type kinds uint8
+type kinds uint16
 
 // allOf returns the set of the topic's channels.
 func allOf(t topic) (set kinds) {

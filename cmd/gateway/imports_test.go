@@ -26,6 +26,7 @@ var arrows = map[string][]string{
 	"pubsub":              {},
 	"pubsub/notification": {"message"},
 	"pubsub/redistest":    {},
+	"pubsub/nodes":        {},
 	"cmd/adminapi":        {"pubsub/notification"},
 }
 
@@ -39,7 +40,7 @@ func isBench(pkg string) bool {
 // homes are the only packages that may import a library, besides bench.
 var homes = map[string][]string{
 	"github.com/lesismal/nbio":                  {"engine"},
-	"github.com/redis/go-redis":                 {"pubsub", "pubsub/notification", "cmd/adminapi"}, // adminapi stands for a backend
+	"github.com/redis/go-redis":                 {"pubsub", "pubsub/notification", "pubsub/nodes", "cmd/adminapi"}, // adminapi stands for a backend
 	"github.com/alicebob/miniredis":             {"pubsub"},
 	"github.com/golang-jwt/jwt":                 {"session/auth"},
 	"github.com/bytedance/sonic":                {"message"},

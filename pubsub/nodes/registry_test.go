@@ -1,0 +1,396 @@
+package nodes
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/alicebob/miniredis/v2"
+	"github.com/redis/go-redis/v9"
+	"github.com/rs/zerolog"
+	"go.uber.org/goleak"
+
+	"github.com/ginforge/gateway/pubsub/redistest"
+)
+
+const patience = 10 * time.Second
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// backends are the servers that nodes must work on.
+var backends = map[string]func(*testing.T) string{
+	"redis-server": func(t *testing.T) string { return redistest.Start(t).Addr() },
+	"embedded": func(t *testing.T) string {
+		s := miniredis.RunT(t)
+		s.ClockTTL(true)
+		return s.Addr()
+	},
+}
+
+// onEach runs a test on each backend.
+func onEach(t *testing.T, test func(t *testing.T, addr string)) {
+	t.Helper()
+	t.Parallel()
+	for name, start := range backends {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			test(t, start(t))
+		})
+	}
+}
+
+// testNode is a registry that runs, and hears its control channels.
+type testNode struct {
+	*Registry
+	load   atomic.Pointer[Load]
+	lives  chan Life
+	cancel context.CancelFunc
+	ended  chan struct{}
+}
+
+func start(t *testing.T, addr, id string, setup func(*testNode)) *testNode {
+	t.Helper()
+	client := redis.NewClient(&redis.Options{Addr: addr, Protocol: 2, MaxRetries: -1})
+	n := &testNode{lives: make(chan Life, 100), ended: make(chan struct{})}
+	n.load.Store(&Load{Connections: 10, MaxConnections: 1000, AcceptPerSecond: 100})
+	var err error
+	n.Registry, err = New(Config{ID: id, Name: strings.ToUpper(id), Prefix: "t:", TTL: 600 * time.Millisecond},
+		client, func() Load { return *n.load.Load() }, zerolog.Nop())
+	if err != nil {
+		t.Fatalf("New: %v", err)
+	}
+	n.OnLife(func(l Life) { n.lives <- l })
+	if setup != nil {
+		setup(n)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	n.cancel = cancel
+	sub := client.Subscribe(ctx, n.channel(""), n.channel(id))
+	for range 2 {
+		if _, err := sub.Receive(ctx); err != nil {
+			t.Fatalf("subscribe: %v", err)
+		}
+	}
+	heard := make(chan struct{})
+	go func() {
+		defer close(heard)
+		for {
+			m, err := sub.ReceiveMessage(ctx)
+			if ctx.Err() != nil || errors.Is(err, redis.ErrClosed) {
+				return
+			}
+			if err == nil {
+				n.Receive(m.Payload)
+			}
+		}
+	}()
+	go func() {
+		_ = n.Run(ctx)
+		close(n.ended)
+	}()
+	t.Cleanup(func() {
+		n.stop()
+		_ = sub.Close()
+		<-heard
+		_ = client.Close()
+	})
+	return n
+}
+
+func (n *testNode) stop() {
+	n.cancel()
+	<-n.ended
+}
+
+// sees waits until the node knows exactly these others.
+func (n *testNode) sees(t *testing.T, want ...string) {
+	t.Helper()
+	redistest.Eventually(t, patience, func() error {
+		var got []string
+		for _, other := range n.Live()[1:] {
+			got = append(got, other.ID)
+		}
+		if !slices.Equal(got, want) {
+			return fmt.Errorf("%s sees %q, want %q", n.ID(), got, want)
+		}
+		return nil
+	})
+}
+
+func TestRegistry_NodesSeeEachOther(t *testing.T) {
+	onEach(t, func(t *testing.T, addr string) {
+		a, b := start(t, addr, "a", nil), start(t, addr, "b", nil)
+		a.sees(t, "b")
+		b.sees(t, "a")
+		b.load.Store(&Load{Connections: 30, MaxConnections: 1000, AcceptPerSecond: 100, Draining: true})
+		b.Refresh()
+		redistest.Eventually(t, patience, func() error {
+			if got := a.Live()[1]; got.Connections != 30 || !got.Draining || got.Spare != 0 || got.Name != "B" {
+				return fmt.Errorf("a knows %+v of b, want 30 connections, draining, nothing to spare", got)
+			}
+			return nil
+		})
+		b.stop()
+		a.sees(t)
+	})
+}
+
+// A node that stops renewing, as a killed one does, is gone after its lease.
+func TestRegistry_DeadNodeIsGoneAfterItsLease(t *testing.T) {
+	onEach(t, func(t *testing.T, addr string) {
+		a := start(t, addr, "a", nil)
+		ghost := redis.NewClient(&redis.Options{Addr: addr})
+		defer ghost.Close()
+		r, err := New(Config{ID: "ghost", Prefix: "t:", TTL: 600 * time.Millisecond}, ghost, func() Load { return Load{} }, zerolog.Nop())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := r.refresh(t.Context()); err != nil {
+			t.Fatalf("refresh: %v", err)
+		}
+		a.sees(t, "ghost")
+		a.sees(t)
+		redistest.Eventually(t, patience, func() error {
+			lives, err := a.Ended(t.Context(), 100*time.Millisecond)
+			if err == nil && !slices.Equal(lives, []string{"ghost"}) {
+				return fmt.Errorf("Ended = %q, want the ghost", lives)
+			}
+			return err
+		})
+		if err := a.Forget(t.Context(), "ghost"); err != nil {
+			t.Fatalf("Forget: %v", err)
+		}
+		if lives, err := a.Ended(t.Context(), 0); err != nil || len(lives) > 0 {
+			t.Errorf("Ended after Forget = %q, %v; want none", lives, err)
+		}
+	})
+}
+
+// Only one node cleans up at a time.
+func TestRegistry_OneReaper(t *testing.T) {
+	onEach(t, func(t *testing.T, addr string) {
+		a, b := start(t, addr, "a", nil), start(t, addr, "b", nil)
+		c := start(t, addr, "c", nil)
+		a.sees(t, "b", "c")
+		c.stop()
+		var reaper *testNode
+		redistest.Eventually(t, patience, func() error {
+			for _, n := range []*testNode{a, b} {
+				if lives, err := n.Ended(t.Context(), 0); err != nil {
+					return err
+				} else if slices.Contains(lives, "c") {
+					reaper = n
+				}
+			}
+			if reaper == nil {
+				return errors.New("nobody cleans up after c")
+			}
+			return nil
+		})
+		other := a
+		if reaper == a {
+			other = b
+		}
+		if lives, err := other.Ended(t.Context(), 0); err != nil || len(lives) > 0 {
+			t.Errorf("Ended at the second node = %q, %v; want none while the first is at it", lives, err)
+		}
+	})
+}
+
+func TestRegistry_LostLeaseBeginsNewLife(t *testing.T) {
+	onEach(t, func(t *testing.T, addr string) {
+		a := start(t, addr, "a", nil)
+		if l := <-a.lives; l != (Life{Name: "a"}) {
+			t.Fatalf("the first life is %+v, want a", l)
+		}
+		redistest.Eventually(t, patience, func() error {
+			if !a.Live()[0].Started.IsZero() || a.Live()[0].Name == "" {
+				return errors.New("no lease yet")
+			}
+			return nil
+		})
+		client := redis.NewClient(&redis.Options{Addr: addr})
+		defer client.Close()
+		if err := client.HDel(t.Context(), "t:nodes", "@a").Err(); err != nil { // as somebody who has cleaned up
+			t.Fatal(err)
+		}
+		if l := <-a.lives; l != (Life{Name: "a.2"}) {
+			t.Errorf("after somebody has cleaned up the life is %+v, want a.2", l)
+		}
+		redistest.Eventually(t, patience, func() error {
+			n, err := client.HExists(t.Context(), "t:nodes", "@a.2").Result()
+			if err == nil && !n {
+				return errors.New("a.2 has no lease")
+			}
+			return err
+		})
+		if err := client.FlushAll(t.Context()).Err(); err != nil {
+			t.Fatal(err)
+		}
+		if l := <-a.lives; l != (Life{Name: "a.3", DataLost: true}) {
+			t.Errorf("after Redis has lost its data the life is %+v, want a.3 and DataLost", l)
+		}
+	})
+}
+
+// echo answers with its node and its argument.
+func echo(n *testNode) {
+	n.Handle("echo", func(_ context.Context, args json.RawMessage) (any, error) {
+		var text string
+		if err := json.Unmarshal(args, &text); err != nil {
+			return nil, err
+		}
+		if text == "fail" {
+			return nil, errors.New("as asked")
+		}
+		return n.ID() + " " + text, nil
+	})
+}
+
+func TestRegistry_AskAll(t *testing.T) {
+	onEach(t, func(t *testing.T, addr string) {
+		nodes := []*testNode{start(t, addr, "a", echo), start(t, addr, "b", echo), start(t, addr, "c", echo)}
+		nodes[0].sees(t, "b", "c")
+		got, err := nodes[0].AskAll(t.Context(), "echo", "hi")
+		if err != nil {
+			t.Fatalf("AskAll: %v", err)
+		}
+		var texts []string
+		for _, a := range got.Answers {
+			texts = append(texts, string(a.Data))
+		}
+		slices.Sort(texts)
+		if want := []string{`"a hi"`, `"b hi"`, `"c hi"`}; !slices.Equal(texts, want) || len(got.Missing) > 0 {
+			t.Errorf("answers %q, missing %q; want %q and none", texts, got.Missing, want)
+		}
+		if data, err := nodes[0].Ask(t.Context(), "b", "echo", "you"); err != nil || string(data) != `"b you"` {
+			t.Errorf("Ask(b) = %s, %v", data, err)
+		}
+		if _, err := nodes[0].Ask(t.Context(), "b", "echo", "fail"); err == nil || err.Error() != "as asked" {
+			t.Errorf("Ask(b) of what fails = %v, want b's own words", err)
+		}
+		if _, err := nodes[0].Ask(t.Context(), "x", "echo", ""); !errors.Is(err, ErrNoNode) {
+			t.Errorf("Ask(x) = %v, want ErrNoNode", err)
+		}
+		if _, err := nodes[0].Ask(t.Context(), "b", "nonsense", ""); err == nil || !strings.Contains(err.Error(), ErrUnknownOp.Error()) {
+			t.Errorf("Ask for nonsense = %v, want unknown operation", err)
+		}
+	})
+}
+
+// Who does not answer is named, and the others' answers are there in time.
+func TestRegistry_SilentNodeIsMissing(t *testing.T) {
+	t.Parallel()
+	addr := redistest.Start(t).Addr()
+	a := start(t, addr, "a", echo)
+	release := make(chan struct{})
+	start(t, addr, "b", func(n *testNode) {
+		n.Handle("echo", func(ctx context.Context, _ json.RawMessage) (any, error) {
+			<-release
+			return nil, ctx.Err()
+		})
+	})
+	defer close(release)
+	a.sees(t, "b")
+	began := time.Now()
+	got, err := a.AskAll(t.Context(), "echo", "hi")
+	if err != nil || len(got.Answers) != 1 || !slices.Equal(got.Missing, []string{"b"}) {
+		t.Errorf("AskAll = %+v, %v; want a's answer, and b missing", got, err)
+	}
+	if took := time.Since(began); took > patience {
+		t.Errorf("AskAll took %v", took)
+	}
+}
+
+func TestRegistry_TellAll(t *testing.T) {
+	onEach(t, func(t *testing.T, addr string) {
+		told := make(chan string, 10)
+		hear := func(n *testNode) {
+			n.Handle("note", func(context.Context, json.RawMessage) (any, error) {
+				told <- n.ID()
+				return nil, nil
+			})
+		}
+		a := start(t, addr, "a", hear)
+		b := start(t, addr, "b", hear)
+		if err := a.TellAll(t.Context(), "note", 1); err != nil {
+			t.Fatalf("TellAll: %v", err)
+		}
+		got := []string{<-told, <-told}
+		if slices.Sort(got); !slices.Equal(got, []string{"a", "b"}) {
+			t.Errorf("told were %q, want each node once", got)
+		}
+		if err := b.Tell(t.Context(), "a", "note", 1); err != nil || <-told != "a" {
+			t.Errorf("Tell(a) = %v", err)
+		}
+	})
+}
+
+func TestRegistry_Window(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		own         Load
+		others      []Node
+		connections int64
+		want        time.Duration
+	}{
+		"alone, back after a restart":  {own: Load{AcceptPerSecond: 1000}, connections: 20_000, want: 20 * time.Second},
+		"two others share":             {others: []Node{{ID: "b", Spare: 1000}, {ID: "c", Spare: 1500}}, connections: 20_000, want: 8 * time.Second},
+		"few connections":              {others: []Node{{ID: "b", Spare: 1000}}, connections: 10, want: 5 * time.Second},
+		"nobody has anything to spare": {others: []Node{{ID: "b"}}, connections: 10, want: time.Minute},
+		"too many":                     {others: []Node{{ID: "b", Spare: 1}}, connections: 10_000, want: time.Minute},
+		"no connections":               {others: []Node{{ID: "b"}}, want: 5 * time.Second},
+	} {
+		r, err := New(Config{ID: "a"}, nil, nil, zerolog.Nop())
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.saw(Node{ID: "a", Load: c.own}, view{live: c.others})
+		if got := r.Window(c.connections, 5*time.Second, time.Minute); got != c.want {
+			t.Errorf("%s: Window(%d) = %v, want %v", name, c.connections, got, c.want)
+		}
+	}
+}
+
+func TestLoad_Spare(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		load     Load
+		arrivals float64
+		want     int
+	}{
+		"idle":           {Load{MaxConnections: 1000, AcceptPerSecond: 100}, 0, 100},
+		"busy":           {Load{MaxConnections: 1000, AcceptPerSecond: 100}, 70, 30},
+		"over":           {Load{MaxConnections: 1000, AcceptPerSecond: 100}, 170, 0},
+		"nearly full":    {Load{Connections: 990, MaxConnections: 1000, AcceptPerSecond: 100}, 0, 10},
+		"full":           {Load{Connections: 1000, MaxConnections: 1000, AcceptPerSecond: 100}, 0, 0},
+		"going to leave": {Load{MaxConnections: 1000, AcceptPerSecond: 100, Draining: true}, 0, 0},
+	} {
+		if got := c.load.spare(c.arrivals); got != c.want {
+			t.Errorf("%s: spare = %d, want %d", name, got, c.want)
+		}
+	}
+}
+
+func FuzzReceive(f *testing.F) {
+	f.Add(`{"from":"b","op":"echo","ask":1,"args":"x"}`)
+	f.Add(`{"from":"b","answer":1,"data":{}}`)
+	f.Add(`{"from":"a"}`)
+	r, err := New(Config{ID: "a"}, nil, nil, zerolog.Nop())
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Fuzz(func(_ *testing.T, payload string) {
+		r.Receive(payload)
+		select {
+		case <-r.orders:
+		default:
+		}
+	})
+}
