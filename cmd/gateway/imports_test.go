@@ -17,7 +17,9 @@ const module = "github.com/ginforge/gateway/"
 // tests: to the right and downwards in the picture of ARCHITECTURE.md. A new
 // package needs a line here.
 var arrows = map[string][]string{
-	"cmd/gateway":         {"session", "session/auth", "room", "engine", "message", "pubsub"},
+	"cmd/gateway":         {"session", "session/auth", "room", "engine", "message", "pubsub", "pubsub/nodes", "pubsub/presence", "cluster"},
+	"cluster":             {"pubsub/nodes"},
+	"pubsub/presence":     {},
 	"session":             {"session/auth", "room", "engine", "message"},
 	"session/auth":        {"message"},
 	"room":                {"engine"},
@@ -40,7 +42,7 @@ func isBench(pkg string) bool {
 // homes are the only packages that may import a library, besides bench.
 var homes = map[string][]string{
 	"github.com/lesismal/nbio":                  {"engine"},
-	"github.com/redis/go-redis":                 {"pubsub", "pubsub/notification", "pubsub/nodes", "cmd/adminapi"}, // adminapi stands for a backend
+	"github.com/redis/go-redis":                 {"pubsub", "pubsub/notification", "pubsub/nodes", "pubsub/presence", "cmd/adminapi"}, // adminapi stands for a backend
 	"github.com/alicebob/miniredis":             {"pubsub"},
 	"github.com/golang-jwt/jwt":                 {"session/auth"},
 	"github.com/bytedance/sonic":                {"message"},

@@ -101,7 +101,7 @@ type view struct {
 	status string
 	epoch  string
 	live   []Node
-	ended  int // leases that have run out and are not cleaned up yet
+	ended  []string // lives whose leases have run out and are not cleaned up yet
 }
 
 // errAnswer is returned when a script's answer is not what it should be.
@@ -135,7 +135,7 @@ func parseView(answer []string) (v view, err error) {
 			return view{}, fmt.Errorf("%w: %w", errAnswer, err)
 		}
 		if left < 0 {
-			v.ended++
+			v.ended = append(v.ended, lease[0])
 			continue
 		}
 		var n Node

@@ -32,9 +32,11 @@ type Registry struct {
 	self     Node       // as last published; Life is "" before the first lease
 	since    time.Time  // when the present life began
 	lives    int        // so far
-	begun    bool       // Redis knows the present life
+	next     *Life      // is about to begin, once Redis knows; nil as a rule
+	held     time.Time  // when the last renewal that succeeded was asked for
 	epoch    string     // of Redis' data; "" before the first lease
 	others   []Node     // live nodes without this one, by ID
+	ended    []string   // lives that have ended and are not cleaned up yet
 	spare    int        // of the others together
 	renewed  time.Time  // last time that the lease was
 	accepted uint64     // Load.Accepted at that time
@@ -55,6 +57,7 @@ func New(cfg Config, client redis.UniversalClient, load func() Load, log zerolog
 		orders:  make(chan incoming, maxOrders),
 		ops:     map[string]Handler{},
 		asks:    map[uint64]*ask{},
+		self:    Node{ID: cfg.ID, Name: cfg.Name, Version: cfg.Version, Started: cfg.Started.UTC()},
 	}, nil
 }
 
@@ -66,9 +69,9 @@ type Life struct {
 	DataLost bool
 }
 
-// OnLife has f called when a life begins, on Run's goroutine, before anybody can
-// know of it: everything that this node keeps in Redis under its life is to be
-// written again. Called before Run.
+// OnLife has f called when a life has begun, on Run's goroutine: everything that
+// this node keeps in Redis under its life is to be written again. Called before
+// Run.
 func (r *Registry) OnLife(f func(Life)) { r.onLife = append(r.onLife, f) }
 
 // ID is this node's.
@@ -129,40 +132,44 @@ func (r *Registry) Refresh() {
 func (r *Registry) refresh(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, r.cfg.TTL/2)
 	defer cancel()
-	self, begun := r.describe()
-	if self.Life == "" {
-		self.Life = r.beginLife(false)
-	}
-	v, err := r.renew(ctx, self, !begun)
+	self, begins := r.describe()
+	asked := time.Now()
+	v, err := r.renew(ctx, self, begins != nil)
 	if err == nil && v.status != leaseHeld {
-		lost := v.status == leaseMissing && v.epoch != r.knownEpoch()
-		r.log.Warn().Str("lease", v.status).Bool("data_lost", lost).Msg("the lease was lost: a new life begins")
-		self.Life = r.beginLife(lost)
+		begins = r.newLife(v.status == leaseMissing && v.epoch != r.knownEpoch())
+		r.log.Warn().Str("lease", v.status).Bool("data_lost", begins.DataLost).Msg("the lease was lost: a new life begins")
+		self.Life, asked = begins.Name, time.Now()
 		v, err = r.renew(ctx, self, true)
 	}
 	if err != nil {
 		return err
 	}
-	r.saw(self, v)
+	r.saw(self, v, asked)
+	if begins != nil {
+		for _, f := range r.onLife {
+			f(*begins)
+		}
+	}
 	return nil
 }
 
-// beginLife names the next life and tells those who keep things under it.
-func (r *Registry) beginLife(dataLost bool) string {
+// newLife names the next life, which begins when Redis has its lease.
+func (r *Registry) newLife(dataLost bool) *Life {
 	r.mu.Lock()
-	r.lives++
-	life := nextLife(r.cfg.ID, r.lives)
-	r.self.Life, r.since, r.begun = life, time.Now(), false
-	r.mu.Unlock()
-	r.stats.lives.Add(1)
-	for _, f := range r.onLife {
-		f(Life{Name: life, DataLost: dataLost})
-	}
-	return life
+	defer r.mu.Unlock()
+	return r.newLifeLocked(dataLost)
 }
 
-// describe is what the lease should say now, and whether Redis knows its life.
-func (r *Registry) describe() (n Node, begun bool) {
+func (r *Registry) newLifeLocked(dataLost bool) *Life {
+	r.lives++
+	r.stats.lives.Add(1)
+	r.next = &Life{Name: nextLife(r.cfg.ID, r.lives), DataLost: dataLost}
+	return r.next
+}
+
+// describe is what the lease should say now, and the life that it begins unless
+// it only goes on.
+func (r *Registry) describe() (n Node, begins *Life) {
 	load, now := r.load(), time.Now()
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -172,6 +179,9 @@ func (r *Registry) describe() (n Node, begun bool) {
 		}
 		r.renewed, r.accepted = now, load.Accepted
 	}
+	if r.self.Life == "" && r.next == nil {
+		r.newLifeLocked(false)
+	}
 	n = Node{
 		ID: r.cfg.ID, Name: r.cfg.Name, Life: r.self.Life, Version: r.cfg.Version, Started: r.cfg.Started.UTC(),
 		Load: load, Spare: load.spare(r.arrivals),
@@ -179,16 +189,23 @@ func (r *Registry) describe() (n Node, begun bool) {
 	if r.cfg.Addr != nil {
 		n.Addr = r.cfg.Addr()
 	}
-	return n, r.begun
+	if r.next != nil {
+		n.Life = r.next.Name
+	}
+	return n, r.next
 }
 
 // saw keeps what a renewal has shown.
-func (r *Registry) saw(self Node, v view) {
+func (r *Registry) saw(self Node, v view, asked time.Time) {
 	others := slices.DeleteFunc(v.live, func(n Node) bool { return n.ID == r.cfg.ID })
 	slices.SortFunc(others, func(a, b Node) int { return strings.Compare(a.ID, b.ID) })
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.self, r.epoch, r.others, r.spare, r.begun = self, v.epoch, others, 0, true
+	if r.self.Life != self.Life {
+		r.since = asked
+	}
+	r.self, r.epoch, r.others, r.ended, r.spare = self, v.epoch, others, v.ended, 0
+	r.next, r.held = nil, asked
 	for _, n := range others {
 		r.spare += n.Spare
 	}
@@ -198,6 +215,22 @@ func (r *Registry) knownEpoch() string {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return r.epoch
+}
+
+// Holds returns the present life, and whether its lease holds for certain: if not
+// nothing may be written under it, since somebody may be cleaning up after it.
+func (r *Registry) Holds() (life string, certain bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.self.Life, r.self.Life != "" && time.Since(r.held) < r.cfg.TTL
+}
+
+// Dead returns the lives that have ended and are not cleaned up yet, as of the
+// last renewal.
+func (r *Registry) Dead() []string {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.ended
 }
 
 // life is the present life, "" before the first lease, and how long it lasts.
@@ -239,7 +272,7 @@ func (r *Registry) Window(connections int64, least, most time.Duration) time.Dur
 	if len(r.others) == 0 {
 		spare = r.self.AcceptPerSecond
 	}
-	known := r.begun
+	known := r.self.Life != ""
 	r.mu.Unlock()
 	switch {
 	case !known || connections <= 0:
