@@ -25,7 +25,8 @@ var arrows = map[string][]string{
 	"room":                {"engine"},
 	"engine":              {},
 	"message":             {},
-	"pubsub":              {},
+	"pubsub":              {"pubsub/stream"},
+	"pubsub/stream":       {},
 	"pubsub/notification": {"message"},
 	"pubsub/redistest":    {},
 	"pubsub/nodes":        {},
@@ -42,7 +43,7 @@ func isBench(pkg string) bool {
 // homes are the only packages that may import a library, besides bench.
 var homes = map[string][]string{
 	"github.com/lesismal/nbio":                  {"engine"},
-	"github.com/redis/go-redis":                 {"pubsub", "pubsub/notification", "pubsub/nodes", "pubsub/presence", "cmd/adminapi"}, // adminapi stands for a backend
+	"github.com/redis/go-redis":                 {"pubsub", "pubsub/notification", "pubsub/nodes", "pubsub/presence", "pubsub/stream", "cmd/adminapi"}, // adminapi stands for a backend
 	"github.com/alicebob/miniredis":             {"pubsub"},
 	"github.com/golang-jwt/jwt":                 {"session/auth"},
 	"github.com/bytedance/sonic":                {"message"},

@@ -1,0 +1,43 @@
+-- append.lua gives messages their offsets, keeps them, and publishes them.
+--
+-- KEYS: meta, entries, live channel, then a dedupe key for each message that
+--       has a dedupe token
+-- ARGV: fresh epoch, size, ttl (ms), meta's ttl (ms), PUBLISH or SPUBLISH,
+--       then for each message: dedupe token or "-", window (ms), epoch and
+--       offset known to be taken, payload
+-- returns for each message: epoch, offset, "1" when it is a duplicate
+local size, ttl, metaTTL, publish = ARGV[2], tonumber(ARGV[3]), ARGV[4], ARGV[5]
+local answers, seen, added = {}, 3, false
+
+for i = 6, #ARGV, 5 do
+  local token, window, known, taken, payload = ARGV[i], ARGV[i + 1], ARGV[i + 2], tonumber(ARGV[i + 3]), ARGV[i + 4]
+  local before = false
+  if token ~= '-' then
+    seen = seen + 1
+    before = redis.call('GET', KEYS[seen])
+  end
+  if before then
+    local e, o = string.match(before, '^(%S+) (%d+)$')
+    answers[#answers + 1], answers[#answers + 2], answers[#answers + 3] = e, o, '1'
+  else
+    if not epoch then begin(ARGV[1]) end
+    if known == epoch and taken > last then
+      if holeFrom == 0 then holeFrom = last + 1 end
+      last, holeTo = taken, taken
+    end
+    last, keep, added = last + 1, ttl, true
+    add(last, token, payload, now)
+    local o = digits(last)
+    if token ~= '-' then redis.call('SET', KEYS[seen], epoch .. ' ' .. o, 'PX', window) end
+    redis.call(publish, KEYS[3], o .. ' ' .. epoch .. ' ' .. token .. ' ' .. payload)
+    answers[#answers + 1], answers[#answers + 2], answers[#answers + 3] = epoch, o, '0'
+  end
+end
+
+if added then
+  redis.call('XTRIM', KEYS[2], 'MAXLEN', size)
+  expire()
+  redis.call('PEXPIRE', KEYS[2], ttl)
+  store(metaTTL)
+end
+return answers
