@@ -47,7 +47,7 @@ func BenchmarkBus_Deliver(b *testing.B) {
 			const batch = 1000
 			server := redistest.Start(b)
 			var delivered sync.WaitGroup
-			bus := connected(b, testConfig(server.URL()), func(Kind, string, string) { delivered.Done() })
+			bus := connected(b, testConfig(server.URL()), func(Delivery) { delivered.Done() })
 			for room := range rooms {
 				bus.subscribe(b, KindRoom, fmt.Sprintf("%03d", room))
 			}

@@ -10,6 +10,8 @@ import (
 	"github.com/redis/go-redis/v9"
 	"github.com/redis/go-redis/v9/logging"
 	"github.com/rs/zerolog"
+
+	"github.com/ginforge/gateway/pubsub/stream"
 )
 
 // ErrAway is returned when Redis is not there: by Publish at once, and to done
@@ -17,23 +19,41 @@ import (
 // message was delivered is not known.
 var ErrAway = errors.New("pubsub: redis is away")
 
-// ErrBusy is returned by Publish when as many messages or bytes as the
-// configuration allows wait for Redis.
-var ErrBusy = errors.New("pubsub: publish queue is full")
+// ErrBusy is returned by Publish, Append and the questions when as many
+// messages, bytes or questions as the configuration allows wait for Redis.
+var ErrBusy = errors.New("pubsub: queue is full")
 
 // ErrClosed is returned by Publish once Run has ended or Close was called, and
 // to done for messages still queued then. Those that were on their way may have
 // been delivered.
 var ErrClosed = errors.New("pubsub: bus is closed")
 
-// Handler takes one message that Redis delivered: its kind, its name (a user
-// id, a room, "" for a broadcast), and the payload, byte for byte.
+// Delivery is one message that Redis delivered.
+type Delivery struct {
+	Kind    Kind
+	Name    string // a user id, a room, a node; "" for a broadcast
+	Payload string // byte for byte as it was published or appended
+
+	// Position is where the message stands in its log, for KindRoomLog and
+	// KindUserLog. Without a Payload it is announced as the current one: a
+	// history was put back, or begins anew. Its Epoch shares the memory of
+	// Payload: clone it before keeping it for long.
+	Position stream.Position
+	// Token is the dedupe token of a log's message, "" for none; for Restore.
+	Token string
+	// Resumed says that there is no message: the live channel of a log is
+	// subscribed again after the connection was lost, and what was published
+	// between was not heard.
+	Resumed bool
+}
+
+// Handler takes what Redis delivered.
 //
-// It runs on the reader goroutine, in order of arrival. It may block, and then
-// nothing more is read from Redis until it returns; it must not wait for
-// anything that needs this Bus to read on, such as a confirmed or done
-// callback. It may keep name and payload.
-type Handler func(kind Kind, name, payload string)
+// It runs on a reader goroutine, one delivery at a time, those of one channel
+// in order of arrival. It may block, and then nothing more is read from Redis
+// until it returns; it must not wait for anything that needs this Bus to read
+// on, such as a confirmed or done callback. It may keep the strings.
+type Handler func(Delivery)
 
 // Bus is one node's connection to Redis. All its methods may be called from
 // any goroutine.
@@ -49,6 +69,7 @@ type Bus struct {
 	// Each guards itself.
 	interest *interest
 	outbox   *outbox
+	asks     *asks
 	status   *status
 	counters *counters
 
@@ -87,6 +108,7 @@ func Open(cfg Config, h Handler, log zerolog.Logger) (*Bus, error) {
 	b.commands = newCommands(b.target)
 	b.interest = newInterest()
 	b.outbox = newOutbox(cfg.QueueMessages, cfg.QueueBytes, b.counters)
+	b.asks = newAsks(cfg.QueueAsks, b.counters)
 	b.status = &status{log: log, since: time.Now()}
 	b.closing, b.stop = context.WithCancel(context.Background())
 	return b, nil
@@ -113,6 +135,9 @@ func (b *Bus) Run(ctx context.Context) error {
 	var workers sync.WaitGroup
 	workers.Go(func() { b.publish(ctx) })
 	workers.Go(func() { b.sweep(ctx) })
+	for range askWorkers {
+		workers.Go(func() { b.asks.work(ctx) })
+	}
 	b.keepConnected(ctx)
 	workers.Wait()
 	b.status.stopped()
@@ -172,6 +197,7 @@ func (b *Bus) State() State {
 func (b *Bus) Stats() Stats {
 	s := b.counters.snapshot()
 	s.QueuedMessages, s.QueuedBytes = b.outbox.pending()
+	s.QueuedAsks = len(b.asks.queue)
 	return s
 }
 
@@ -199,6 +225,7 @@ func (b *Bus) Close() error {
 		return nil
 	}
 	b.outbox.close()
+	b.asks.close()
 	_ = b.commands.Close() // it has no more to say
 	if b.embedded != nil {
 		b.embedded.stop()

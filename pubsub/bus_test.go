@@ -80,9 +80,10 @@ func TestBus_SlowHandlerLosesNothing(t *testing.T) {
 	server := redistest.Start(t)
 	arrived, proceed := make(chan struct{}), make(chan struct{})
 	in := new(inbox)
-	b := connected(t, testConfig(server.URL()), func(kind Kind, name, payload string) {
-		in.handle(kind, name, payload[:8])
-		if payload[:8] == "00000000" {
+	b := connected(t, testConfig(server.URL()), func(d Delivery) {
+		d.Payload = d.Payload[:8]
+		in.handle(d)
+		if d.Payload == "00000000" {
 			close(arrived)
 			<-proceed
 		}
@@ -228,7 +229,7 @@ func TestBus_ShutdownAnswersWhatIsQueued(t *testing.T) {
 }
 
 func TestBus_Lifecycle(t *testing.T) {
-	b, err := Open(testConfig("embedded"), func(Kind, string, string) {}, zerolog.Nop())
+	b, err := Open(testConfig("embedded"), func(Delivery) {}, zerolog.Nop())
 	if err != nil {
 		t.Fatalf("Open: %v", err)
 	}

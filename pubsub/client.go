@@ -32,8 +32,8 @@ func newClient(t target) redis.UniversalClient {
 	o.Protocol = 2
 	o.MaxRetries, o.MaxRedirects, o.DialerRetries = -1, -1, 1
 	o.DialTimeout, o.ReadTimeout, o.WriteTimeout = ioTimeout, ioTimeout, ioTimeout
-	o.PoolSize, o.PipelinePoolSize = 2, -1 // one publisher
-	o.ConnMaxIdleTime = time.Minute        // before a proxy or Redis itself loses patience
+	o.PoolSize, o.PipelinePoolSize = 2+askWorkers, -1 // one publisher, which retries, and the workers
+	o.ConnMaxIdleTime = time.Minute                   // before a proxy or Redis itself loses patience
 	o.ContextTimeoutEnabled = true
 	o.MaintNotificationsConfig = &maintnotifications.Config{Mode: maintnotifications.ModeDisabled}
 	return redis.NewUniversalClient(&o)

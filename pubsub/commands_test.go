@@ -13,7 +13,7 @@ import (
 // The embedded Redis keeps leases and windows, so its keys must expire.
 func TestBus_EmbeddedKeysExpire(t *testing.T) {
 	t.Parallel()
-	b, err := Open(Config{EmbeddedListen: "127.0.0.1:0"}, func(Kind, string, string) {}, zerolog.Nop())
+	b, err := Open(Config{EmbeddedListen: "127.0.0.1:0"}, func(Delivery) {}, zerolog.Nop())
 	if err != nil {
 		t.Fatalf("Open: %v", err)
 	}
@@ -35,7 +35,7 @@ func TestBus_EmbeddedKeysExpire(t *testing.T) {
 func TestBus_CommandsComeBack(t *testing.T) {
 	t.Parallel()
 	server := redistest.Start(t)
-	b, err := Open(Config{URL: server.URL()}, func(Kind, string, string) {}, zerolog.Nop())
+	b, err := Open(Config{URL: server.URL()}, func(Delivery) {}, zerolog.Nop())
 	if err != nil {
 		t.Fatalf("Open: %v", err)
 	}

@@ -18,6 +18,7 @@ const (
 	defaultLinger         = 30 * time.Second
 	defaultQueueMessages  = 4096
 	defaultQueueBytes     = 16 << 20
+	defaultQueueAsks      = 8192
 	defaultMinBackoff     = 100 * time.Millisecond
 	defaultMaxBackoff     = 5 * time.Second
 	defaultHealthInterval = 5 * time.Second
@@ -62,6 +63,10 @@ type Config struct {
 	QueueMessages int
 	QueueBytes    int
 
+	// QueueAsks bounds how many reads and other questions wait for Redis
+	// (8192). Beyond that they return ErrBusy.
+	QueueAsks int
+
 	// MinBackoff and MaxBackoff bound the pause between two attempts to
 	// connect (100 ms, 5 s): it doubles from the one to the other, with
 	// jitter so that nodes do not return in step.
@@ -94,6 +99,7 @@ func (c Config) Validate() error {
 	check(c.Linger >= 0, "redis.linger: %v is negative; want 0s (leave at once) or more", c.Linger)
 	check(c.QueueMessages > 0, "redis.queue_messages: %d; want 1 or more", c.QueueMessages)
 	check(c.QueueBytes > 0, "redis.queue_bytes: %d; want 1 or more", c.QueueBytes)
+	check(c.QueueAsks > 0, "pubsub: queue of %d questions; want 1 or more", c.QueueAsks)
 	check(c.MinBackoff > 0 && c.MinBackoff <= c.MaxBackoff,
 		"pubsub: backoff from %v to %v; want 0 < MinBackoff <= MaxBackoff", c.MinBackoff, c.MaxBackoff)
 	check(c.HealthInterval > 0, "pubsub: health interval %v; want more than 0s", c.HealthInterval)
@@ -107,6 +113,7 @@ func (c Config) withDefaults() Config {
 	fill(&c.Prefix, defaultPrefix)
 	fill(&c.QueueMessages, defaultQueueMessages)
 	fill(&c.QueueBytes, defaultQueueBytes)
+	fill(&c.QueueAsks, defaultQueueAsks)
 	fill(&c.MinBackoff, defaultMinBackoff)
 	fill(&c.MaxBackoff, defaultMaxBackoff)
 	fill(&c.HealthInterval, defaultHealthInterval)

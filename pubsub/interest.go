@@ -35,6 +35,7 @@ type interest struct {
 // pending is a topic that Redis has not confirmed on this connection.
 type pending struct {
 	sent    bool  // SUBSCRIBE was handed to the writer
+	again   bool  // Redis had confirmed it, on a connection that is gone
 	missing kinds // the channels that are not confirmed, never none
 	waiters []func()
 }
@@ -145,23 +146,24 @@ func (in *interest) next(limit int) (leave, join []topic) {
 
 // confirm notes that Redis has confirmed the channel of kind and name, and
 // returns the callbacks that have nothing left to wait for. The caller calls
-// them, without a lock.
-func (in *interest) confirm(kind Kind, name string) []func() {
+// them, without a lock. again says that the topic is complete, and was before
+// the connection was lost.
+func (in *interest) confirm(kind Kind, name string) (confirmed []func(), again bool) {
 	in.mu.Lock()
 	defer in.mu.Unlock()
 	t := topicOf(kind, name)
 	p, ok := in.pending.get(t)
 	if !ok || !p.missing.has(kind) {
-		return nil
+		return nil, false
 	}
 	in.confirmed++
 	p.missing &^= only(kind)
 	if p.missing != 0 {
 		in.pending.put(t, p)
-		return nil
+		return nil, false
 	}
 	in.pending.remove(t)
-	return p.waiters
+	return p.waiters, p.again
 }
 
 // link notes that a connection is up, and has everything wanted subscribed on
@@ -187,8 +189,8 @@ func (in *interest) lost() {
 	for kind := range in.wanted {
 		for name := range in.wanted[kind].all() {
 			t := topic{Kind(kind), name}
-			p, _ := in.pending.get(t)
-			p.sent, p.missing = false, allOf(t)
+			p, unconfirmed := in.pending.get(t)
+			p.sent, p.missing, p.again = false, allOf(t), p.again || !unconfirmed
 			in.pending.put(t, p)
 		}
 	}

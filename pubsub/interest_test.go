@@ -45,7 +45,8 @@ func script(t *testing.T, steps string) (log string, in *interest) {
 		case "lost":
 			in.lost()
 		case "confirm":
-			for _, f := range in.confirm(kind, name) {
+			confirmed, _ := in.confirm(kind, name)
+			for _, f := range confirmed {
 				f()
 			}
 		case "write":

@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/redis/go-redis/v9"
+
+	"github.com/ginforge/gateway/pubsub/stream"
 )
 
 const (
@@ -101,7 +103,7 @@ func (l *link) dial() (err error) {
 
 // close frees what the link holds. It comes after its goroutines have ended.
 func (l *link) close() {
-	l.bus.outbox.setRoute(nil)
+	l.bus.setRoute(nil)
 	l.cancel(errOneConnection)
 	if l.sub != nil {
 		_ = l.sub.Close() // there is nothing left to fail
@@ -145,9 +147,18 @@ func (b *Bus) deliver(channel, payload string) {
 		b.counters.unknownMessages.Add(1)
 		return
 	}
+	d := Delivery{Kind: kind, Name: name, Payload: payload}
+	if kind.isLog() {
+		live, err := stream.ParseLive(payload)
+		if err != nil {
+			b.counters.malformedMessages.Add(1)
+			return
+		}
+		d.Position, d.Token, d.Payload = live.Position, live.Token, live.Payload
+	}
 	b.counters.receivedMessages.Add(1)
 	b.counters.receivedBytes.Add(int64(len(payload)))
-	b.handler(kind, name, payload)
+	b.handler(d)
 }
 
 func (l *link) confirm(channel string) {
@@ -155,7 +166,11 @@ func (l *link) confirm(channel string) {
 	if !ok {
 		return
 	}
-	for _, confirmed := range l.bus.interest.confirm(kind, name) {
+	waiters, again := l.bus.interest.confirm(kind, name)
+	if again && kind.isLog() {
+		l.bus.handler(Delivery{Kind: kind, Name: name, Resumed: true})
+	}
+	for _, confirmed := range waiters {
 		confirmed()
 	}
 }
@@ -167,7 +182,7 @@ func (l *link) pong(payload string) {
 		return
 	}
 	l.bus.counters.connects.Add(1)
-	l.bus.outbox.setRoute(l.node)
+	l.bus.setRoute(newRoute(l.bus.cfg, l.client, l.node))
 	channels, _ := l.bus.interest.counts()
 	l.bus.status.back(channels)
 }

@@ -35,10 +35,10 @@ type inbox struct {
 	messages []message
 }
 
-func (in *inbox) handle(kind Kind, name, payload string) {
+func (in *inbox) handle(d Delivery) {
 	in.mu.Lock()
 	defer in.mu.Unlock()
-	in.messages = append(in.messages, message{kind, name, payload})
+	in.messages = append(in.messages, message{d.Kind, d.Name, d.Payload})
 }
 
 func (in *inbox) all() []message {

@@ -3,20 +3,30 @@ package pubsub
 import (
 	"sync"
 
-	"github.com/redis/go-redis/v9"
+	"github.com/ginforge/gateway/pubsub/stream"
 )
 
-// outgoing is one message to publish.
+// outgoing is one message to publish, on a channel or through a log.
 type outgoing struct {
-	kind    Kind
-	name    string
+	kind    Kind   // of a channel
+	name    string // of a channel
 	payload []byte
-	done    func(error) // may be nil
+	done    func(error) // may be nil; not called for a log
+	log     *logMessage // nil for a channel
+}
+
+// logMessage is what there is to a message for a log.
+type logMessage struct {
+	append stream.Append
+	done   func(stream.Appended, error) // may be nil
 }
 
 // answer calls done, if there is one.
-func (m *outgoing) answer(err error) {
-	if m.done != nil {
+func (m *outgoing) answer(appended stream.Appended, err error) {
+	switch {
+	case m.log != nil && m.log.done != nil:
+		m.log.done(appended, err)
+	case m.done != nil:
 		m.done(err)
 	}
 }
@@ -29,8 +39,8 @@ type outbox struct {
 	counters    *counters
 	wake        chan struct{} // holds a token when the publisher has something to do
 
-	mu       sync.Mutex    // guards the fields below
-	client   *redis.Client // where to publish; nil while Redis is away
+	mu       sync.Mutex // guards the fields below
+	to       *route     // where to publish; nil while Redis is away
 	closed   bool
 	queue    []outgoing // not yet fetched
 	messages int        // accepted and not answered
@@ -48,7 +58,7 @@ func (o *outbox) put(m outgoing) error {
 	switch {
 	case o.closed:
 		return ErrClosed
-	case o.client == nil:
+	case o.to == nil:
 		o.counters.refusedAway.Add(1)
 		return ErrAway
 	case o.messages >= o.maxMessages, o.bytes+len(m.payload) > o.maxBytes:
@@ -73,17 +83,17 @@ func (o *outbox) fetch(spare []outgoing) []outgoing {
 }
 
 // route returns where to publish now, nil while Redis is away.
-func (o *outbox) route() *redis.Client {
+func (o *outbox) route() *route {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	return o.client
+	return o.to
 }
 
 // setRoute says where to publish from now on; nil refuses further messages.
-func (o *outbox) setRoute(client *redis.Client) {
+func (o *outbox) setRoute(to *route) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	o.client = client
+	o.to = to
 }
 
 // release takes answered messages off the bounds.
@@ -98,7 +108,7 @@ func (o *outbox) release(messages, bytes int) {
 func (o *outbox) close() {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	o.closed, o.client = true, nil
+	o.closed, o.to = true, nil
 }
 
 func (o *outbox) pending() (messages, bytes int) {

@@ -6,6 +6,8 @@ import (
 	"fmt"
 
 	"github.com/redis/go-redis/v9"
+
+	"github.com/ginforge/gateway/pubsub/stream"
 )
 
 // The most that goes to Redis in one round trip.
@@ -49,33 +51,92 @@ func batchSize(messages []outgoing) int {
 	return len(messages)
 }
 
-// send publishes one batch in one round trip and answers each message.
+// send publishes one batch in one round trip, of each of the route's two
+// pipelines, and answers each message.
 func (b *Bus) send(ctx context.Context, batch []outgoing) {
 	if ctx.Err() != nil {
 		b.refuse(batch, ErrClosed)
 		return
 	}
-	client := b.outbox.route()
-	if client == nil {
+	to := b.outbox.route()
+	if to == nil {
 		b.refuse(batch, ErrAway)
 		return
 	}
-	pipe := client.Pipeline()
-	for i := range batch {
-		pipe.Publish(ctx, channelName(b.cfg.Prefix, batch[i].kind, batch[i].name), batch[i].payload)
-	}
-	// Each command has its own error, that of the connection included.
-	commands, _ := pipe.Exec(ctx)
+	results := b.exchange(ctx, to, batch)
 	b.release(batch)
 	for i := range batch {
-		err := publishError(ctx, commands[i].Err())
-		if err != nil {
-			b.counters.publishErrors.Add(1)
-		} else {
-			b.counters.publishedMessages.Add(1)
-			b.counters.publishedBytes.Add(int64(len(batch[i].payload)))
+		r := results[i]
+		r.Err = publishError(ctx, r.Err)
+		b.count(&batch[i], r)
+		batch[i].answer(r.Appended, r.Err)
+	}
+}
+
+// exchange sends one batch, in its order, and returns what Redis answered.
+func (b *Bus) exchange(ctx context.Context, to *route, batch []outgoing) []stream.Result {
+	results := make([]stream.Result, len(batch))
+	plain, logs := to.pipelines()
+	commands := make([]*redis.IntCmd, len(batch))
+	var queued []queuedRun
+	for i := 0; i < len(batch); {
+		m := &batch[i]
+		if m.log == nil {
+			commands[i] = plain.Publish(ctx, channelName(b.cfg.Prefix, m.kind, m.name), m.payload)
+			i++
+			continue
 		}
-		batch[i].answer(err)
+		run := appendRun(batch[i:])
+		to.prepare(ctx)
+		queued = append(queued, queuedRun{i, to.store.Queue(ctx, logs, run)})
+		i += len(run)
+	}
+	// Each command has its own error, that of the connection included.
+	_, _ = plain.Exec(ctx)
+	if logs != plain {
+		_, _ = logs.Exec(ctx)
+	}
+	for i, c := range commands {
+		if c != nil {
+			results[i].Err = c.Err()
+		}
+	}
+	for _, q := range queued {
+		copy(results[q.at:], q.Results(ctx))
+	}
+	return results
+}
+
+// queuedRun are appends that stand in a row in a batch, from at on.
+type queuedRun struct {
+	at int
+	*stream.Queued
+}
+
+// appendRun returns the appends that batch begins with.
+func appendRun(batch []outgoing) (run []stream.Append) {
+	for i := range batch {
+		if batch[i].log == nil {
+			break
+		}
+		run = append(run, batch[i].log.append)
+	}
+	return run
+}
+
+// count counts an answered message.
+func (b *Bus) count(m *outgoing, r stream.Result) {
+	if r.Err != nil {
+		b.counters.publishErrors.Add(1)
+		return
+	}
+	b.counters.publishedMessages.Add(1)
+	b.counters.publishedBytes.Add(int64(len(m.payload)))
+	if m.log != nil {
+		b.counters.appendedMessages.Add(1)
+	}
+	if r.Duplicate {
+		b.counters.duplicateMessages.Add(1)
 	}
 }
 
@@ -84,7 +145,7 @@ func (b *Bus) refuse(messages []outgoing, err error) {
 	b.release(messages)
 	b.counters.publishErrors.Add(int64(len(messages)))
 	for i := range messages {
-		messages[i].answer(err)
+		messages[i].answer(stream.Appended{}, err)
 	}
 }
 
@@ -105,7 +166,7 @@ func publishError(ctx context.Context, err error) error {
 	switch {
 	case err == nil:
 		return nil
-	case errors.As(err, &refusal):
+	case errors.As(err, &refusal), errors.Is(err, stream.ErrRules), errors.Is(err, stream.ErrAnswer):
 		return fmt.Errorf("pubsub: publish: %w", err)
 	case ctx.Err() != nil:
 		return fmt.Errorf("%w: %w", ErrClosed, err)

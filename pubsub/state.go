@@ -30,6 +30,9 @@ type Stats struct {
 	ReceivedMessages int64 // messages given to the Handler
 	ReceivedBytes    int64 // their payload bytes
 	UnknownMessages  int64 // messages on channels that are not ours, dropped
+	// MalformedMessages counts what came on the live channel of a log and was
+	// not published by Append; it was dropped.
+	MalformedMessages int64
 
 	PublishedMessages int64 // messages Redis has taken
 	PublishedBytes    int64 // their payload bytes
@@ -38,6 +41,13 @@ type Stats struct {
 	RefusedBusy       int64 // Publish returned ErrBusy
 	QueuedMessages    int   // accepted and not answered yet
 	QueuedBytes       int   // their payload bytes
+
+	AppendedMessages  int64 // of PublishedMessages, those that a log took
+	DuplicateMessages int64 // of those, the ones that it had already
+	Asks              int64 // reads and other questions that Redis answered
+	AskErrors         int64 // those that ended in an error
+	AsksRefused       int64 // those that were not accepted: ErrAway, ErrBusy
+	QueuedAsks        int   // accepted and not begun yet
 
 	SubscribeCommands   int64 // SUBSCRIBE commands written, of many channels each
 	UnsubscribeCommands int64 // UNSUBSCRIBE commands written
@@ -48,9 +58,12 @@ type Stats struct {
 
 // counters are the atomics behind Stats.
 type counters struct {
-	receivedMessages, receivedBytes, unknownMessages atomic.Int64
+	receivedMessages, receivedBytes                  atomic.Int64
+	unknownMessages, malformedMessages               atomic.Int64
 	publishedMessages, publishedBytes, publishErrors atomic.Int64
 	refusedAway, refusedBusy                         atomic.Int64
+	appendedMessages, duplicateMessages              atomic.Int64
+	asks, askErrors, asksRefused                     atomic.Int64
 	subscribes, unsubscribes                         atomic.Int64
 	connects, disconnects, connectErrors             atomic.Int64
 }
@@ -60,6 +73,12 @@ func (c *counters) snapshot() Stats {
 		ReceivedMessages:    c.receivedMessages.Load(),
 		ReceivedBytes:       c.receivedBytes.Load(),
 		UnknownMessages:     c.unknownMessages.Load(),
+		MalformedMessages:   c.malformedMessages.Load(),
+		AppendedMessages:    c.appendedMessages.Load(),
+		DuplicateMessages:   c.duplicateMessages.Load(),
+		Asks:                c.asks.Load(),
+		AskErrors:           c.askErrors.Load(),
+		AsksRefused:         c.asksRefused.Load(),
 		PublishedMessages:   c.publishedMessages.Load(),
 		PublishedBytes:      c.publishedBytes.Load(),
 		PublishErrors:       c.publishErrors.Load(),

@@ -15,6 +15,8 @@ var topicChannels = [...][]Kind{
 	KindBroadcast: {KindBroadcast},
 	KindUser:      {KindUser, KindNotification},
 	KindRoom:      {KindRoom},
+	KindRoomLog:   {KindRoomLog},
+	KindUserLog:   {KindUserLog},
 	KindStatus:    {KindStatus},
 	KindHere:      {KindHere},
 	KindControl:   {KindControl},

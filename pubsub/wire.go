@@ -254,7 +254,8 @@ func appendSubscription(dst []byte, verb, prefix string, topics []topic) []byte 
 	dst = appendBulk(appendSize(dst, '*', size), verb)
 	for _, t := range topics {
 		for _, kind := range t.channels() {
-			dst = appendBulk(dst, prefix, segments[kind], t.name)
+			before, after := segmentsOf(kind, t.name)
+			dst = appendBulk(dst, prefix, before, t.name, after)
 		}
 	}
 	return dst

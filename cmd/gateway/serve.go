@@ -86,8 +86,10 @@ func (n *node) component(name string) zerolog.Logger {
 }
 
 // receive is what the bus calls for every message; see busTargets.
-func (n *node) receive(kind pubsub.Kind, name, payload string) {
-	n.sessions.Receive(busTargets[kind], name, payload)
+func (n *node) receive(d pubsub.Delivery) {
+	if target, ok := busTargets[d.Kind]; ok {
+		n.sessions.Receive(target, d.Name, d.Payload)
+	}
 }
 
 // run starts the parts, waits for ctx, and stops them.

@@ -220,7 +220,7 @@ func TestClient_ReachesTheBus(t *testing.T) {
 	}
 	arrived := make(chan arrival, 4)
 	bus, err := pubsub.Open(pubsub.Config{URL: "embedded", EmbeddedListen: "127.0.0.1:0", Prefix: "ws/"},
-		func(kind pubsub.Kind, name, _ string) { arrived <- arrival{kind, name} }, zerolog.Nop())
+		func(d pubsub.Delivery) { arrived <- arrival{d.Kind, d.Name} }, zerolog.Nop())
 	if err != nil {
 		t.Fatal(err)
 	}

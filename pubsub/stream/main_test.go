@@ -41,7 +41,8 @@ func onBoth(t *testing.T, test func(t *testing.T, w *world)) {
 	})
 	t.Run("miniredis", func(t *testing.T) {
 		server := miniredis.RunT(t)
-		now := time.Now()
+		now := time.Now() // stands still, so that no test depends on it
+		server.SetTime(now)
 		test(t, newWorld(t, server.Addr(), func(d time.Duration) {
 			now = now.Add(d)
 			server.SetTime(now)
