@@ -57,6 +57,9 @@ type Limits struct {
 	MessageBytes int
 	// WriteBufferBytes bounds the bytes that wait for a slow reader.
 	WriteBufferBytes int
+	// ReplayBytes is how much more may wait while the peer has a replay to read;
+	// see Conn.Replay.
+	ReplayBytes int
 }
 
 // DefaultConfig returns the configuration a gateway runs with when nothing is

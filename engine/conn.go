@@ -15,7 +15,7 @@ var (
 	// handshake has begun.
 	ErrClosed = errors.New("engine: connection closed")
 	// ErrSlow is returned when the bytes waiting for the peer would exceed
-	// Limits.WriteBufferBytes. Nothing of the frame was sent; the connection's
+	// its limit (see Limits). Nothing of the frame was sent; the connection's
 	// handler has been told by OnSlow.
 	ErrSlow = errors.New("engine: peer reads too slowly")
 )
@@ -68,13 +68,14 @@ type Conn struct {
 	windowBits uint8 // of the peer's inflater, with flagDeflate; set by Upgrade, then unchanged
 }
 
-// Bits of Conn.flags. They are only ever set.
+// Bits of Conn.flags. They are only ever set, but for flagReplay.
 const (
 	flagDeflate   = 1 << iota // permessage-deflate was negotiated
 	flagCloseSent             // a close frame was sent or is queued
 	flagPeerClose             // the peer's close frame has arrived
 	flagDiscard               // whatever still comes in is ignored
 	flagSlow                  // OnSlow has been called
+	flagReplay                // a replay waits for the peer; cleared when nothing waits
 )
 
 func (c *Conn) has(bit uint32) bool { return c.flags.Load()&bit != 0 }

@@ -49,6 +49,14 @@ func (c *Conn) SendAll(frames []*Frame, scratch []byte) ([]byte, error) {
 	return scratch, c.sendBytes(scratch)
 }
 
+// Replay is SendAll for what the peer has asked for and needs not have read
+// before more comes: until it has read all that waits, Limits.ReplayBytes more
+// may wait.
+func (c *Conn) Replay(frames []*Frame, scratch []byte) ([]byte, error) {
+	c.flags.Or(flagReplay)
+	return c.SendAll(frames, scratch)
+}
+
 // SendText encodes and writes one text message to this connection alone,
 // uncompressed. It keeps nothing of payload.
 func (c *Conn) SendText(payload []byte) error {
@@ -78,10 +86,22 @@ func (c *Conn) trySend(b []byte) error {
 	if c.has(flagCloseSent) {
 		return ErrClosed
 	}
-	if int(c.pending.Load())+len(b) > c.ep.limits.WriteBufferBytes && c.pending.Load() > 0 {
+	if pending := int(c.pending.Load()); pending > 0 && pending+len(b) > c.writeLimit() {
 		return ErrSlow
 	}
-	return c.writeLocked(b)
+	err := c.writeLocked(b)
+	if c.pending.Load() == 0 && c.has(flagReplay) {
+		c.flags.And(^uint32(flagReplay))
+	}
+	return err
+}
+
+// writeLimit is how many bytes may wait for the peer.
+func (c *Conn) writeLimit() int {
+	if c.has(flagReplay) {
+		return c.ep.limits.WriteBufferBytes + c.ep.limits.ReplayBytes
+	}
+	return c.ep.limits.WriteBufferBytes
 }
 
 // writeLocked sends b at once, or queues what the socket does not take. Frames
@@ -156,7 +176,13 @@ func onWritten(nb *nbio.Conn, _ []byte, n int) {
 	}
 	c := (*Conn)(t)
 	const finished = flagDiscard | flagCloseSent
-	if c.addPending(-n) == 0 && c.flags.Load()&finished == finished {
+	if c.addPending(-n) != 0 {
+		return
+	}
+	if c.has(flagReplay) {
+		c.flags.And(^uint32(flagReplay))
+	}
+	if c.flags.Load()&finished == finished {
 		_ = unix.Shutdown(nb.Hash(), unix.SHUT_WR)
 	}
 }

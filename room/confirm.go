@@ -1,6 +1,9 @@
 package room
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // A join is answered when the bus has confirmed the subscription, so that
 // nothing is missed after the answer.
@@ -26,8 +29,9 @@ const maxWaits = 16
 // behindJoin answers a member now or when its join is answered: a message that
 // went to the bus before the subscription would not come back to its sender. When
 // the member leaves, there is nothing more to wait for.
-func (s *shard) behindJoin(l *list, m *Member, done func(error)) {
-	if l.confirmed {
+func (s *shard) behindJoin(at seat, m *Member, done func(error)) {
+	l := at.list
+	if l.confirmed && !l.occupants[at.index].waits {
 		done(nil)
 		return
 	}
@@ -54,8 +58,13 @@ func (s *shard) roomConfirmed(key Key) {
 }
 
 // confirmed answers those who wait for l; nobody does when l has come to its end.
+// Those whom a log has to admit wait for that now.
 func (s *shard) confirmed(l *list) {
 	l.confirmed = true
+	if len(s.waiting[l]) > 0 && s.hub.logs.has(l.key()) {
+		s.askForAll(l)
+		return
+	}
 	waiting := s.waiting[l]
 	s.stopWaiting(l)
 	for _, w := range waiting {
@@ -91,18 +100,32 @@ func (s *shard) tick() {
 }
 
 // giveUp answers those who have waited too long. A member whose room was not
-// confirmed is taken out again; a user stays, since its connection goes on.
+// confirmed is taken out again; a user stays, since its connection goes on, and
+// so does a member who was in before and has asked for older messages.
 func (s *shard) giveUp(l *list) {
 	limit := ticks(s.hub.cfg.ConfirmTimeout)
-	for len(s.waiting[l]) > 0 && s.now-s.waiting[l][0].since > limit {
-		m := s.waiting[l][0].member
-		if l.kind == KindUser {
-			s.orphan(l, m, ErrUnconfirmed)
-			continue
+	for i := 0; i < len(s.waiting[l]); {
+		w := &s.waiting[l][i]
+		switch {
+		case w.told || s.now-w.since <= limit:
+			i++
+		case l.kind == KindUser && w.join != nil:
+			w.told = true
+			s.orphans = append(s.orphans, orphan{w.done, ErrUnconfirmed})
+			i++
+		case l.kind == KindUser || w.join != nil && !s.occupancy(w.member, l).waits:
+			s.orphaned(*w, ErrUnconfirmed)
+			s.waiting[l] = slices.Delete(s.waiting[l], i, i+1)
+			if len(s.waiting[l]) == 0 {
+				s.stopWaiting(l)
+			}
+		default:
+			m := w.member
+			s.mu.Lock()
+			s.unseat(m, m.in(l.key()), ErrUnconfirmed)
+			s.mu.Unlock()
+			i = 0
 		}
-		s.mu.Lock()
-		s.unseat(m, m.in(l.key()), ErrUnconfirmed)
-		s.mu.Unlock()
 	}
 }
 

@@ -15,10 +15,17 @@
 // no lock, a big room uses all cores, and messages that arrive while a worker is
 // busy leave together in one write per connection.
 //
+// # Logs
+//
+// What a room or a user with a log is sent has offsets, and is kept in a store
+// (see History). A log turns what the bus pushes and what the store has into one
+// sequence: members hear every message once, in order, and who joins with a
+// position is replayed what it has missed, up to where its live messages begin.
+//
 // # Goroutines
 //
 // Hub.Run owns the workers and one ticker. Every other method of Hub may be
-// called from any goroutine; only Deliver and Broadcast may wait, when a shard is
+// called from any goroutine; only Deliver, DeliverLog and Broadcast may wait, when a shard is
 // far behind, and so must not be called by a poller or from a callback. Callbacks
 // given to Attach, Join, Leave and InOrder run once, on the worker of the member's
 // shard, and must not block; they may call the other methods. What is asked for

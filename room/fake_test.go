@@ -22,6 +22,10 @@ func (c *fakeConn) SendAll(frames []*engine.Frame, scratch []byte) ([]byte, erro
 	return scratch, c.write(frames)
 }
 
+func (c *fakeConn) Replay(frames []*engine.Frame, scratch []byte) ([]byte, error) {
+	return c.SendAll(frames, scratch)
+}
+
 func (c *fakeConn) Close(engine.CloseReason) {}
 
 func (c *fakeConn) write(frames []*engine.Frame) error {

@@ -27,6 +27,8 @@ type Config struct {
 	Grace time.Duration
 	// Status makes the frame that tells others of a user's status.
 	Status func(userID, userName string, online bool) *engine.Frame
+	// History is about rooms and users that have a log.
+	History History
 }
 
 // Validate reports the first setting that is out of its range.
@@ -41,7 +43,7 @@ func (c Config) Validate() error {
 	case c.Status == nil:
 		return fmt.Errorf("room: no status frame maker")
 	}
-	return nil
+	return c.History.validate()
 }
 
 // Hub is the index of the rooms and users of this node.
@@ -51,6 +53,7 @@ type Hub struct {
 	bus      Subscriber
 	shards   []*shard
 	registry *registry
+	logs     *logs
 	stats    counters
 }
 
@@ -66,7 +69,8 @@ func NewHub(cfg Config, bus Subscriber) (*Hub, error) {
 		}
 	}
 	h := &Hub{cfg: cfg, seed: maphash.MakeSeed(), bus: bus, shards: make([]*shard, cfg.Shards)}
-	h.registry = newRegistry(h.sum, bus, func(key Key, mask uint64) {
+	h.logs = newLogs(h, cfg.History)
+	h.registry = newRegistry(h.sum, bus, h.logs, func(key Key, mask uint64) {
 		eachShard(mask, func(i int) { h.shards[i].inbox.push(op{kind: opRoomConfirmed, key: key}) })
 	})
 	for i := range h.shards {
@@ -98,8 +102,11 @@ func (h *Hub) Run(ctx context.Context) error {
 	}
 }
 
-// tick has every worker look at what has a time limit.
+// tick has every worker look at what has a time limit, and does so for the logs.
 func (h *Hub) tick() {
+	if h.cfg.History.Size != nil {
+		h.logs.tick()
+	}
 	for _, s := range h.shards {
 		s.inbox.push(op{kind: opTick})
 	}
@@ -172,7 +179,13 @@ func (h *Hub) Broadcast(frame *engine.Frame) {
 
 // EachIn calls f for every member of key on this node, as Each does.
 func (h *Hub) EachIn(key Key, f func(*Member)) {
-	o := op{kind: opEachIn, key: key, each: f}
+	o := op{kind: opCall, call: func(s *shard) {
+		if l := s.find(key); l != nil {
+			for _, o := range l.occupants {
+				f(o.member)
+			}
+		}
+	}}
 	if key.Kind == KindUser {
 		h.shardOf(key.Name).inbox.push(o)
 		return
@@ -184,6 +197,10 @@ func (h *Hub) EachIn(key Key, f func(*Member)) {
 // each as a callback does.
 func (h *Hub) Each(f func(*Member)) {
 	for _, s := range h.shards {
-		s.inbox.push(op{kind: opEach, each: f})
+		s.inbox.push(op{kind: opCall, call: func(s *shard) {
+			for _, m := range s.members {
+				f(m)
+			}
+		}})
 	}
 }

@@ -20,8 +20,7 @@ const (
 	opRoomConfirmed               // the bus delivers key, a room
 	opOpen                        // list takes the deliveries from here on
 	opStatus                      // a change of a user's status
-	opEach                        // each(every member)
-	opEachIn                      // each(every member of key)
+	opCall                        // call(the shard)
 	opTick                        // a second has passed
 )
 
@@ -35,7 +34,7 @@ type op struct {
 	frame    *engine.Frame
 	done     func(error)
 	status   *statusChange
-	each     func(*Member)
+	call     func(*shard)
 }
 
 // maxInboxBytes is how far a worker may be behind with deliveries before those
@@ -75,6 +74,24 @@ func (b *inbox) pushWait(o op) {
 	}
 	b.bytes += o.frame.Len()
 	b.pushLocked(o)
+}
+
+// pushFrame adds a delivery at once, however far the worker is behind; whoever can
+// wait then calls waitForRoom.
+func (b *inbox) pushFrame(o op) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.bytes += o.frame.Len()
+	b.pushLocked(o)
+}
+
+// waitForRoom waits while the worker is too far behind.
+func (b *inbox) waitForRoom() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for b.bytes > maxInboxBytes && !b.closed {
+		b.room.Wait()
+	}
 }
 
 func (b *inbox) pushLocked(o op) {

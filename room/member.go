@@ -26,10 +26,11 @@ var (
 // Conn is what the hub needs of a connection, and those to whom Each shows its
 // member; *engine.Conn implements it. Its methods must not block.
 type Conn interface {
-	// Send and SendAll return engine.ErrSlow or engine.ErrClosed, as
+	// Send, SendAll and Replay return engine.ErrSlow or engine.ErrClosed, as
 	// *engine.Conn documents.
 	Send(f *engine.Frame) error
 	SendAll(frames []*engine.Frame, scratch []byte) ([]byte, error)
+	Replay(frames []*engine.Frame, scratch []byte) ([]byte, error)
 	Close(r engine.CloseReason)
 }
 
@@ -64,6 +65,7 @@ type seat struct {
 type occupant struct {
 	member *Member
 	seat   int32
+	waits  bool // for the room's log to admit it: deliveries pass it by
 }
 
 // list is the part of a room that lives in one shard. Owned by the shard's
@@ -88,6 +90,10 @@ type waiter struct {
 	done   func(error)
 	since  uint32 // tick
 	behind bool   // not the join itself: it holds though the member has left
+
+	// Of those whom a log has to admit.
+	join *joining
+	told bool // it was told ErrUnconfirmed, and waits on
 }
 
 // orphan is a waiter whose member has left the list.
@@ -123,7 +129,7 @@ func (m *Member) in(key Key) int {
 // add seats m in l.
 func (l *list) add(m *Member) {
 	m.seats = append(m.seats, seat{l, int32(len(l.occupants))})
-	l.occupants = append(l.occupants, occupant{m, int32(len(m.seats) - 1)})
+	l.occupants = append(l.occupants, occupant{member: m, seat: int32(len(m.seats) - 1)})
 	m.count(l.kind, 1)
 }
 

@@ -112,7 +112,9 @@ func (o *outbox) sendRun(r *run) {
 	f := engine.Join(r.frames)
 	n := f.Messages()
 	for i := range r.occupants {
-		o.tally.count(r.occupants[i].member.conn.Send(f), n)
+		if !r.occupants[i].waits {
+			o.tally.count(r.occupants[i].member.conn.Send(f), n)
+		}
 	}
 	for _, m := range r.members {
 		o.tally.count(m.conn.Send(f), n)
@@ -125,7 +127,9 @@ func (o *outbox) linkRuns() {
 		r := &o.runs[i]
 		f := engine.Join(r.frames)
 		for j := range r.occupants {
-			o.link(r.occupants[j].member, f)
+			if !r.occupants[j].waits {
+				o.link(r.occupants[j].member, f)
+			}
 		}
 		for _, m := range r.members {
 			o.link(m, f)
@@ -203,4 +207,23 @@ func (o *outbox) sendLinked(m *Member, at int32) (next int32) {
 	clear(o.frames)
 	o.frames = o.frames[:0]
 	return at
+}
+
+// replay sends one member, at once, what it has missed. Nothing is collected for
+// it.
+func (o *outbox) replay(m *Member, frames []*engine.Frame) {
+	for len(frames) > 0 {
+		n, bytes := 1, frames[0].Len()
+		for n < len(frames) && bytes+frames[n].Len() <= maxWriteBytes {
+			bytes += frames[n].Len()
+			n++
+		}
+		var err error
+		o.bytes, err = m.conn.Replay(frames[:n], o.bytes)
+		o.tally.count(err, n)
+		if err != nil {
+			return // it is gone, or too slow and told so
+		}
+		frames = frames[n:]
+	}
 }

@@ -37,6 +37,7 @@ func (e *entry) sum() uint32 { return e.hash }
 type registry struct {
 	sum     func(Key) uint32
 	bus     Subscriber
+	logs    *logs
 	confirm func(Key, uint64) // tells the given shards that a room is confirmed
 	rooms   atomic.Int64      // rooms with members, KindRoom only
 	buckets [1 << bucketBits]bucket
@@ -50,8 +51,8 @@ type bucket struct {
 	entries table[*entry] // guarded by mu
 }
 
-func newRegistry(sum func(Key) uint32, bus Subscriber, confirm func(Key, uint64)) *registry {
-	return &registry{sum: sum, bus: bus, confirm: confirm}
+func newRegistry(sum func(Key) uint32, bus Subscriber, logs *logs, confirm func(Key, uint64)) *registry {
+	return &registry{sum: sum, bus: bus, logs: logs, confirm: confirm}
 }
 
 // find returns the bucket of a key, by the upper bits of its sum; the bucket's
@@ -111,6 +112,9 @@ func (r *registry) first(key Key, e *entry) {
 		e.confirmed.Store(true)
 		return
 	}
+	if r.logs.has(key) {
+		r.logs.open(key)
+	}
 	r.bus.Subscribe(key, func() {
 		e.confirmed.Store(true)
 		r.confirm(key, e.shards.Load())
@@ -135,6 +139,9 @@ func (r *registry) leave(key Key, shard int) {
 	}
 	if key.Kind != KindWatch {
 		r.bus.Unsubscribe(key)
+	}
+	if r.logs.has(key) {
+		r.logs.close(key)
 	}
 }
 

@@ -105,16 +105,8 @@ func (s *shard) do(o *op) {
 		s.confirmed(o.list)
 	case opRoomConfirmed:
 		s.roomConfirmed(o.key)
-	case opEach:
-		for _, m := range s.members {
-			o.each(m)
-		}
-	case opEachIn:
-		if l := s.find(o.key); l != nil {
-			for _, occupant := range l.occupants {
-				o.each(occupant.member)
-			}
-		}
+	case opCall:
+		o.call(s)
 	case opTick:
 		s.tick()
 	}
@@ -126,6 +118,11 @@ func (s *shard) attach(m *Member, done func(error)) {
 		done(ErrGone)
 		return
 	}
+	s.whenConfirmed(s.sit(m), m, done)
+}
+
+// sit enters m and its user, and returns the list of the user's devices.
+func (s *shard) sit(m *Member) *list {
 	s.mu.Lock()
 	m.attached = true
 	m.index = int32(len(s.members))
@@ -137,7 +134,7 @@ func (s *shard) attach(m *Member, done func(error)) {
 		s.hub.stats.users.Add(1)
 		s.cameOnline(m)
 	}
-	s.whenConfirmed(l, m, done)
+	return l
 }
 
 func (s *shard) detach(m *Member) {
@@ -167,19 +164,27 @@ func (s *shard) detach(m *Member) {
 }
 
 func (s *shard) join(m *Member, key Key, presence bool, done func(error)) {
-	switch {
-	case !m.attached:
-		done(ErrGone)
-		return
-	case m.in(key) >= 0:
+	if m.attached && m.in(key) >= 0 {
 		s.whenConfirmed(s.find(key), m, done)
 		return
+	}
+	l, err := s.enter(m, key, presence)
+	if err != nil {
+		done(err)
+		return
+	}
+	s.whenConfirmed(l, m, done)
+}
+
+// enter seats m in key, where it is not yet.
+func (s *shard) enter(m *Member, key Key, presence bool) (*list, error) {
+	switch {
+	case !m.attached:
+		return nil, ErrGone
 	case key.Kind == KindRoom && int(m.rooms) >= s.hub.cfg.MaxRooms:
-		done(ErrTooManyRooms)
-		return
+		return nil, ErrTooManyRooms
 	case key.Kind == KindWatch && int(m.watched) >= s.hub.cfg.MaxWatched:
-		done(ErrTooManyWatched)
-		return
+		return nil, ErrTooManyWatched
 	}
 	s.mu.Lock()
 	l, _ := s.seat(m, key)
@@ -188,7 +193,7 @@ func (s *shard) join(m *Member, key Key, presence bool, done func(error)) {
 	if l.presence {
 		s.enteredPresence(m, key)
 	}
-	s.whenConfirmed(l, m, done)
+	return l, nil
 }
 
 func (s *shard) leave(m *Member, key Key, done func(error)) {
@@ -211,7 +216,7 @@ func (s *shard) inOrder(m *Member, key Key, done func(error)) {
 	case m.in(key) < 0:
 		done(ErrNotMember)
 	default:
-		s.behindJoin(m.seats[m.in(key)].list, m, done)
+		s.behindJoin(m.seats[m.in(key)], m, done)
 	}
 }
 
@@ -243,6 +248,9 @@ func (s *shard) find(key Key) *list { return s.lists.get(key, s.hub.sum(key)) }
 func (s *shard) begin(l *list) {
 	if l.kind == KindUser {
 		l.open = true
+		if s.hub.logs.has(l.key()) {
+			s.hub.logs.open(l.key())
+		}
 		s.hub.bus.Subscribe(l.key(), func() { s.inbox.push(op{kind: opConfirmed, list: l}) })
 		return
 	}
@@ -255,6 +263,9 @@ func (s *shard) end(l *list) {
 	s.lists.remove(l)
 	if l.kind == KindUser {
 		s.hub.bus.Unsubscribe(l.key())
+		if s.hub.logs.has(l.key()) {
+			s.hub.logs.close(l.key())
+		}
 		return
 	}
 	s.hub.registry.leave(l.key(), s.index)
@@ -277,11 +288,7 @@ func (s *shard) orphan(l *list, m *Member, why error) {
 		if w.member != m {
 			return false
 		}
-		if w.behind && errors.Is(why, ErrGone) {
-			s.orphans = append(s.orphans, orphan{w.done, nil})
-		} else {
-			s.orphans = append(s.orphans, orphan{w.done, why})
-		}
+		s.orphaned(w, why)
 		return true
 	})
 	switch {
@@ -289,5 +296,19 @@ func (s *shard) orphan(l *list, m *Member, why error) {
 		s.waiting[l] = after
 	case before != nil:
 		s.stopWaiting(l)
+	}
+}
+
+// orphaned has a waiter that is taken off its list answered.
+func (s *shard) orphaned(w waiter, why error) {
+	if w.join != nil {
+		w.join.void.Store(true)
+	}
+	switch {
+	case w.told:
+	case w.behind && errors.Is(why, ErrGone):
+		s.orphans = append(s.orphans, orphan{w.done, nil})
+	default:
+		s.orphans = append(s.orphans, orphan{w.done, why})
 	}
 }

@@ -18,6 +18,7 @@ func (c *nullConn) SendText([]byte) error      { return nil }
 func (c *nullConn) Send(*engine.Frame) error   { return nil }
 func (c *nullConn) Close(r engine.CloseReason) { panic("closed: " + r.Text) }
 
+func (c *nullConn) Replay(_ []*engine.Frame, scratch []byte) ([]byte, error)  { return scratch, nil }
 func (c *nullConn) SendAll(_ []*engine.Frame, scratch []byte) ([]byte, error) { return scratch, nil }
 
 // attachNull makes a session whose connection forgets.

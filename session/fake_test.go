@@ -39,6 +39,10 @@ func (c *fakeConn) SendAll(frames []*engine.Frame, scratch []byte) ([]byte, erro
 	return scratch, c.record(payloads...)
 }
 
+func (c *fakeConn) Replay(frames []*engine.Frame, scratch []byte) ([]byte, error) {
+	return c.SendAll(frames, scratch)
+}
+
 func (c *fakeConn) record(payloads ...string) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
