@@ -106,7 +106,9 @@ func (a *asks) drain() {
 // ask asks one question and answers its caller.
 func (a *asks) ask(ctx context.Context, q ask) {
 	err := ErrAway
-	if to := a.route(); to != nil {
+	if to := a.route(); ctx.Err() != nil {
+		err = ErrClosed
+	} else if to != nil {
 		err = askError(ctx, q.do(ctx, to))
 	}
 	if err != nil {

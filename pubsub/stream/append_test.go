@@ -124,6 +124,18 @@ func TestStore_AnEmptiedRedisBeginsANewEpoch(t *testing.T) {
 	})
 }
 
+func TestStore_LoadedScriptsAreFound(t *testing.T) {
+	onBoth(t, func(t *testing.T, w *world) {
+		w.Load(context.Background())
+		pipe := w.client.Pipeline()
+		queued := w.Queue(context.Background(), pipe, []Append{{Key: room, Rules: rules, Payload: []byte("x")}})
+		if _, err := pipe.Exec(context.Background()); err != nil {
+			t.Errorf("an append after Load = %v", err)
+		}
+		want(t, "its offset", queued.Results(context.Background())[0].Offset, 1)
+	})
+}
+
 // TestStore_ForgottenScriptsAreLoadedAgain: SCRIPT FLUSH, or a replica that
 // took over, must not cost a message or its order.
 func TestStore_ForgottenScriptsAreLoadedAgain(t *testing.T) {

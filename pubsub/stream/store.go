@@ -29,11 +29,15 @@ var (
 	//go:embed lua/ack.lua
 	luaAck string
 
-	appendScript  = redis.NewScript(luaCommon + luaAppend)
-	readScript    = redis.NewScript(luaCommon + luaRange + luaRead)
-	restoreScript = redis.NewScript(luaCommon + luaRestore)
-	openScript    = redis.NewScript(luaCommon + luaRange + luaOpen)
-	ackScript     = redis.NewScript(luaCommon + luaAck)
+	sources = []string{
+		luaCommon + luaAppend, luaCommon + luaRange + luaRead, luaCommon + luaRestore,
+		luaCommon + luaRange + luaOpen, luaCommon + luaAck,
+	}
+	appendScript  = redis.NewScript(sources[0])
+	readScript    = redis.NewScript(sources[1])
+	restoreScript = redis.NewScript(sources[2])
+	openScript    = redis.NewScript(sources[3])
+	ackScript     = redis.NewScript(sources[4])
 )
 
 const (
@@ -118,8 +122,8 @@ func New(client redis.UniversalClient, opt Options) *Store {
 func (s *Store) Load(ctx context.Context) {
 	load := func(ctx context.Context, c redis.UniversalClient) {
 		pipe := c.Pipeline()
-		for _, script := range []*redis.Script{appendScript, readScript, restoreScript, openScript, ackScript} {
-			script.Load(ctx, pipe)
+		for _, source := range sources {
+			pipe.ScriptLoad(ctx, source) // redis.Script.Load forgets its hash in a pipeline
 		}
 		_, _ = pipe.Exec(ctx) // see above
 	}
