@@ -75,6 +75,19 @@ func AppendLeft(dst []byte, id, room string) []byte {
 	return append(appendStringMember(appendStart(dst, TypeLeft, id), "room", room), '}')
 }
 
+// AppendReconnect appends the frame that asks for a new connection before this one
+// is closed, grace after, with the code given; unix is the time in seconds:
+//
+//	{"type":"reconnect","content":{"code":4200,"reason":"draining","delay_ms":0,"grace_ms":5000},"timestamp":..}
+func AppendReconnect(dst []byte, code int, reason string, grace time.Duration, unix int64) []byte {
+	dst = appendContent(appendStart(dst, TypeReconnect, ""))
+	dst = appendIntMember(dst, "code", int64(code))
+	dst = appendStringMember(dst, "reason", reason)
+	dst = appendIntMember(dst, "delay_ms", 0)
+	dst = appendIntMember(dst, "grace_ms", grace.Milliseconds())
+	return appendEnd(append(dst, '}'), unix)
+}
+
 // AppendUserStatus appends the edge of a user's presence; status is "online"
 // or "offline" and unix the time in seconds:
 //

@@ -59,6 +59,17 @@ func (h *Hub) InRoom(name string, limit int) (users []Presence, connections int)
 	return users, connections
 }
 
+// Members returns every member of this node, in the order of the shards.
+func (h *Hub) Members() []*Member {
+	members := make([]*Member, 0, h.stats.members.Load())
+	for _, s := range h.shards {
+		s.mu.RLock()
+		members = append(members, s.members...)
+		s.mu.RUnlock()
+	}
+	return members
+}
+
 // OnlineUsers returns the users with devices on this node whose id sorts behind
 // after, in order, up to limit: a page, if after is the last id of the page
 // before. It looks at every user.

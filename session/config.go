@@ -21,8 +21,21 @@ type Config struct {
 	// reconnects are spread over the window.
 	PingInterval    time.Duration
 	ReconnectWindow time.Duration
-	Limits          Limits
-	Namespaces      Namespaces
+	// Move says how clients are sent to other nodes.
+	Move Move
+	// MaxAge is how old a connection may become before its client is asked for
+	// a new one, less up to a quarter, so that those who came together do not go
+	// together. 0: any age.
+	MaxAge     time.Duration
+	Limits     Limits
+	Namespaces Namespaces
+}
+
+// Move says how clients are sent to other nodes: by a frame that asks them to open
+// another connection and, when they have had time for that, a close frame.
+type Move struct {
+	Rate  int           // clients asked in a second
+	Grace time.Duration // from the frame that asks until the connection is closed
 }
 
 // Limits bounds what one client may ask for.
@@ -56,6 +69,10 @@ func (c Config) Validate() error {
 		if v.value < v.low || v.value > v.up {
 			return fmt.Errorf("session: limits.%s is %d: allowed is %d to %d", v.name, v.value, v.low, v.up)
 		}
+	}
+	if c.Move.Rate < 1 || c.Move.Grace < 0 || c.MaxAge < 0 {
+		return fmt.Errorf("session: drain.rate is %d, drain.grace %s and session.max_age %s: allowed are at least 1, 0s and 0s",
+			c.Move.Rate, c.Move.Grace, c.MaxAge)
 	}
 	return c.Namespaces.validate()
 }

@@ -1,8 +1,6 @@
 package session
 
 import (
-	"context"
-	"fmt"
 	"math/rand/v2"
 	"sync/atomic"
 	"time"
@@ -90,28 +88,4 @@ func StatusFrame(userID, userName string, online bool) *engine.Frame {
 		status = message.StatusOnline
 	}
 	return engine.NewFrame(engine.OpText, message.AppendUserStatus(nil, userID, userName, status, time.Now().Unix()))
-}
-
-// Draining reports whether Drain has been called.
-func (m *Manager) Draining() bool { return m.draining.Load() }
-
-// Drain refuses new sessions and asks all others, with delays spread over the
-// reconnect window, to connect elsewhere. It returns when they are gone, or with
-// the context's error when it ends first. A session that the hub does not know
-// yet is asked by whoever attaches it (see ServeHTTP).
-func (m *Manager) Drain(ctx context.Context) error {
-	m.draining.Store(true)
-	m.hub.Each(func(member *room.Member) {
-		member.Conn().Close(reasonDraining.close(m.cfg.ReconnectWindow))
-	})
-	t := time.NewTicker(20 * time.Millisecond)
-	defer t.Stop()
-	for m.engine.Stats().WebSockets > 0 {
-		select {
-		case <-t.C:
-		case <-ctx.Done():
-			return fmt.Errorf("session: drain: %w", ctx.Err())
-		}
-	}
-	return nil
 }

@@ -29,6 +29,7 @@ var (
 	reasonSlow         = reason{4102, "too slow", time.Second, 5 * time.Second}
 	reasonDraining     = reason{code: 4200, name: "draining"}
 	reasonNoPong       = reason{code: 4201, name: "no pong"}
+	reasonRebalance    = reason{code: 4203, name: "rebalance"}
 	reasonExpired      = reason{code: 4300, name: "expired"}
 	reasonRevoked      = reason{code: 4301, name: "revoked"}
 	reasonBinary       = reason{code: engine.CloseUnsupported, name: "text frames only"}

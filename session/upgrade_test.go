@@ -179,7 +179,7 @@ func TestManager_Drain(t *testing.T) {
 	go func() {
 		ctx, cancel := context.WithTimeout(context.Background(), patience)
 		defer cancel()
-		drained <- w.Drain(ctx)
+		drained <- w.Drain(ctx, false)
 	}()
 	wantClose(t, conn, 4200, "draining")
 	if err := <-drained; err != nil {
@@ -196,7 +196,7 @@ func TestManager_DrainGivesUp(t *testing.T) {
 	wantWelcome(t, dial(t, url+"?token=good", nil)) // and reads no more
 	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
 	defer cancel()
-	if err := w.Drain(ctx); !errors.Is(err, context.DeadlineExceeded) {
+	if err := w.Drain(ctx, false); !errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("Drain = %v, want %v", err, context.DeadlineExceeded)
 	}
 }
@@ -212,7 +212,7 @@ func TestManager_DrainDuringHandshake(t *testing.T) {
 	w.verifier = verifierFunc(func(string) (auth.Identity, error) {
 		ended, cancel := context.WithCancel(context.Background())
 		cancel()
-		_ = w.Drain(ended) // it begins, and does not wait
+		_ = w.Drain(ended, false) // it begins, and does not wait
 		return auth.Identity{UserID: "u1", Name: "Ann"}, nil
 	})
 	conn := dial(t, w.serve(t, nil)+"?token=good", nil)
@@ -237,7 +237,7 @@ func TestManager_TokensAreNotLogged(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
 	go func() { _, _, _ = conn.Read(ctx) }() // answers the close frame
-	if err := w.Drain(ctx); err != nil {
+	if err := w.Drain(ctx, false); err != nil {
 		t.Fatalf("Drain: %v", err)
 	}
 	for _, want := range []string{"token refused", "connected", "disconnected"} {

@@ -23,6 +23,7 @@ func testConfig() Config {
 		Node:            "n1",
 		PingInterval:    25 * time.Second,
 		ReconnectWindow: 5 * time.Second,
+		Move:            Move{Rate: 100, Grace: 2 * time.Second},
 		Limits: Limits{
 			MessageBytes:     64 << 10,
 			WriteBufferBytes: 256 << 10,

@@ -78,6 +78,8 @@ func sessionConfig(c Config) session.Config {
 		Subprotocols:    c.Engine.Subprotocols,
 		PingInterval:    c.Engine.PingInterval,
 		ReconnectWindow: c.ReconnectWindow,
+		Move:            session.Move{Rate: c.Drain.Rate, Grace: c.Drain.Grace},
+		MaxAge:          c.Session.MaxAge,
 		Limits: session.Limits{
 			MessageBytes:     c.Limits.MessageBytes,
 			WriteBufferBytes: c.Limits.WriteBufferBytes,

@@ -30,6 +30,8 @@ type Config struct {
 	// ReconnectWindow is the time over which clients are asked to spread
 	// their reconnects when this node goes away.
 	ReconnectWindow time.Duration `koanf:"reconnect_window"`
+	Session         SessionConfig `koanf:"session"`
+	Drain           DrainConfig   `koanf:"drain"`
 	// Namespaces has the rules for rooms by namespace, and for the rooms
 	// without one under defaultNamespace.
 	Namespaces map[string]NamespaceConfig `koanf:"namespaces"`
@@ -120,8 +122,25 @@ type NamespaceConfig struct {
 	MessageBytes int `koanf:"message_bytes"`
 }
 
+// SessionConfig is about the life of a connection.
+type SessionConfig struct {
+	// MaxAge is when a connection's client is asked for a new one; 0 for never.
+	MaxAge time.Duration `koanf:"max_age"`
+}
+
+// DrainConfig says how clients are sent to other nodes.
+type DrainConfig struct {
+	// Rate is how many clients are asked in a second, Grace how long each may
+	// take until its old connection is closed.
+	Rate  int           `koanf:"rate"`
+	Grace time.Duration `koanf:"grace"`
+}
+
 // ShutdownConfig bounds the end of the process.
 type ShutdownConfig struct {
+	// LBDelay is how long the node still takes connections when it is no longer
+	// ready, Timeout how long clients have after that.
+	LBDelay time.Duration `koanf:"lb_delay"`
 	Timeout time.Duration `koanf:"timeout"`
 }
 
@@ -181,6 +200,7 @@ func DefaultConfig() Config {
 		},
 		Presence:        PresenceConfig{Grace: 10 * time.Second},
 		ReconnectWindow: 5 * time.Second,
+		Drain:           DrainConfig{Rate: 500, Grace: 5 * time.Second},
 		Namespaces:      map[string]NamespaceConfig{defaultNamespace: {Join: allowAny, Publish: allowAny}},
 		Shutdown:        ShutdownConfig{Timeout: 15 * time.Second},
 	}

@@ -102,6 +102,7 @@ func testConfig(redisURL, name string) Config {
 	cfg.Redis.URL = redisURL
 	cfg.Presence.Grace = time.Second
 	cfg.Shutdown.Timeout = 5 * time.Second
+	cfg.Drain.Grace = 50 * time.Millisecond
 	cfg.Namespaces["chat"] = NamespaceConfig{Presence: true, Join: allowAny, Publish: allowAny}
 	return cfg
 }

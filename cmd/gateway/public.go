@@ -49,7 +49,7 @@ func (n *node) serveReady(w http.ResponseWriter, _ *http.Request) {
 
 func (n *node) readiness() (status int, text string) {
 	switch {
-	case n.sessions.Draining():
+	case n.leaving.begun.Load():
 		return http.StatusServiceUnavailable, "draining"
 	case !n.ready.Load() || n.bus.Stats().Connects == 0:
 		return http.StatusServiceUnavailable, "starting"

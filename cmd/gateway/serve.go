@@ -32,7 +32,8 @@ type node struct {
 	public   *http.ServeMux // what the engine serves
 	admin    *adminServer
 
-	ready atomic.Bool // Redis has been reached once, and the listener is open
+	ready   atomic.Bool // the listener is open
+	leaving drain
 }
 
 // serve runs a node until ctx ends, and then stops it in order. It writes to out
@@ -48,7 +49,7 @@ func serve(ctx context.Context, cfg Config, log zerolog.Logger, out io.Writer) e
 // newNode puts the parts together; nothing runs yet but the embedded Redis.
 func newNode(cfg Config, log zerolog.Logger) (*node, error) {
 	cfg.Node = nodeName(cfg.Node)
-	n := &node{cfg: cfg, log: log.With().Str("node", cfg.Node).Logger(), started: time.Now()}
+	n := &node{cfg: cfg, log: log.With().Str("node", cfg.Node).Logger(), started: time.Now(), leaving: newDrain()}
 	verifier, err := auth.NewVerifier(authConfig(cfg))
 	if err != nil {
 		return nil, err
@@ -105,16 +106,17 @@ func (n *node) run(ctx context.Context, out io.Writer) error {
 	hubDone := spawn(func() error { return n.hub.Run(background) })
 	busDone := spawn(func() error { return n.bus.Run(background) })
 	settled := spawn(func() error { return n.settle(background) })
+	rebalanced := spawn(func() error { return n.sessions.Rebalance(background) })
 
 	err := n.start(ctx)
 	if err == nil {
 		n.hint(out)
 		<-ctx.Done()
-		n.log.Info().Dur("timeout", n.cfg.Shutdown.Timeout).Int64("connections", n.engine.Stats().WebSockets).Msg("stopping")
+		n.log.Info().Int64("connections", n.engine.Stats().WebSockets).Msg("stopping")
 		err = n.stop(context.WithoutCancel(ctx))
 	}
 	stopBackground()
-	err = errors.Join(err, <-hubDone, <-busDone, <-settled, n.bus.Close())
+	err = errors.Join(err, <-hubDone, <-busDone, <-settled, <-rebalanced, n.bus.Close())
 	n.log.Info().Msg("stopped")
 	return err
 }
@@ -133,18 +135,14 @@ func (n *node) start(ctx context.Context) error {
 	return nil
 }
 
-// stop lets no new client in, sends those that are there elsewhere, and cuts
-// those that have not gone in time.
+// stop sends the clients elsewhere, unless that has been done, and cuts those that
+// have not gone in time.
 func (n *node) stop(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, n.cfg.Shutdown.Timeout)
+	n.startDrain(ctx)
+	<-n.leaving.done
+	last, cancel := context.WithTimeout(ctx, lastStop)
 	defer cancel()
-	n.engine.StopAccepting()
-	if err := n.sessions.Drain(ctx); err != nil {
-		n.log.Warn().Int64("connections", n.engine.Stats().WebSockets).Msg("shutdown.timeout has passed: cutting the rest")
-	}
-	n.flush(ctx)
-	last, cancelLast := context.WithTimeout(context.WithoutCancel(ctx), lastStop)
-	defer cancelLast()
+	n.flush(last)
 	return errors.Join(n.engine.Stop(last), n.admin.stop(last))
 }
 

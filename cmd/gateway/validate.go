@@ -55,6 +55,10 @@ func (c Config) validateServer() error {
 	p.oneOf("log.format", c.Log.Format, formatAuto, formatJSON, formatConsole)
 	p.span("presence.grace", c.Presence.Grace, 0, time.Hour)
 	p.span("reconnect_window", c.ReconnectWindow, 0, time.Hour)
+	p.span("session.max_age", c.Session.MaxAge, 0, 30*24*time.Hour)
+	p.count("drain.rate", c.Drain.Rate, 1, 1_000_000, "clients a second")
+	p.span("drain.grace", c.Drain.Grace, 0, 10*time.Minute)
+	p.span("shutdown.lb_delay", c.Shutdown.LBDelay, 0, 10*time.Minute)
 	p.span("shutdown.timeout", c.Shutdown.Timeout, 100*time.Millisecond, 10*time.Minute)
 	return p.join()
 }
