@@ -6,8 +6,10 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/ginforge/gateway/engine"
+	"github.com/ginforge/gateway/session/admission"
 	"github.com/ginforge/gateway/session/auth"
 )
 
@@ -18,7 +20,8 @@ func (c *nullConn) SendText([]byte) error      { return nil }
 func (c *nullConn) Send(*engine.Frame) error   { return nil }
 func (c *nullConn) Close(r engine.CloseReason) { panic("closed: " + r.Text) }
 
-func (c *nullConn) Replay(_ []*engine.Frame, scratch []byte) ([]byte, error)  { return scratch, nil }
+func (c *nullConn) Replay(_ []*engine.Frame, scratch []byte) ([]byte, error) { return scratch, nil }
+
 func (c *nullConn) SendAll(_ []*engine.Frame, scratch []byte) ([]byte, error) { return scratch, nil }
 
 // attachNull makes a session whose connection forgets.
@@ -42,8 +45,13 @@ func (nullBus) PublishUser(_ string, _ []byte, done func(error)) error { done(ni
 
 // patient lets a benchmark send as fast as it can.
 func patient(w *world) *world {
-	w.frameRate = rate{1, 1 << 25}
+	w.frameRate = newRate(1e9, time.Second, 1e9)
+	w.byteRate = newRate(1<<40, time.Second, 1<<40)
 	w.abuseRate = w.frameRate
+	cfg := admission.DefaultConfig()
+	cfg.User.FramesPerSecond, cfg.User.FramesBurst = 1e6, 1e7
+	cfg.User.BytesPerSecond, cfg.User.BytesBurst = 1<<30, 1<<32
+	w.gate, _ = admission.New(cfg) // what is left of it is part of a frame's cost
 	w.Manager.bus = nullBus{}
 	return w
 }

@@ -47,6 +47,8 @@ type Limits struct {
 	ProtocolErrors   int // malformed frames a minute until the connection is closed
 	FramesPerSecond  int // sustained rate of frames; presence of a room counts as ten
 	FramesBurst      int // frames at once
+	BytesPerSecond   int // sustained rate of bytes in frames
+	BytesBurst       int // bytes at once, at least one message
 	WatchedUsers     int // users in one watch, unwatch or presence
 }
 
@@ -64,6 +66,8 @@ func (c Config) Validate() error {
 		{"protocol_errors", l.ProtocolErrors, 1, 1 << 20},
 		{"frames_per_second", l.FramesPerSecond, 1, 1 << 20},
 		{"frames_burst", l.FramesBurst, 1, 1 << 20},
+		{"bytes_per_second", l.BytesPerSecond, 1, 1 << 30},
+		{"bytes_burst", l.BytesBurst, l.MessageBytes, 1 << 30},
 		{"watched_users", l.WatchedUsers, 1, 10_000},
 	} {
 		if v.value < v.low || v.value > v.up {
@@ -73,6 +77,18 @@ func (c Config) Validate() error {
 	if c.Move.Rate < 1 || c.Move.Grace < 0 || c.MaxAge < 0 {
 		return fmt.Errorf("session: drain.rate is %d, drain.grace %s and session.max_age %s: allowed are at least 1, 0s and 0s",
 			c.Move.Rate, c.Move.Grace, c.MaxAge)
+	}
+	for _, v := range []struct {
+		name      string
+		perSecond int
+		burst     int
+	}{
+		{"frames_burst", l.FramesPerSecond, l.FramesBurst},
+		{"bytes_burst", l.BytesPerSecond, l.BytesBurst},
+	} {
+		if most := v.perSecond * int(LongestBurst/time.Second); v.burst > most {
+			return fmt.Errorf("session: limits.%s is %d: allowed is what comes in %s, %d", v.name, v.burst, LongestBurst, most)
+		}
 	}
 	return c.Namespaces.validate()
 }

@@ -5,6 +5,7 @@ import (
 
 	"github.com/ginforge/gateway/engine"
 	"github.com/ginforge/gateway/message"
+	"github.com/ginforge/gateway/session/admission"
 )
 
 // action carries out one type of frame. It answers the frame itself, now or
@@ -40,14 +41,35 @@ func (s *Session) OnMessage(op engine.Opcode, payload []byte) {
 	m := s.manager
 	err := m.cfg.Limits.frames().Decode(payload, env)
 	m.stats.frame(env.Type)
-	if !s.frames.take(m.frameRate, m.now(), 1) {
-		err = errTooFast
+	if tooMuch := s.charge(len(payload)); tooMuch != nil {
+		err = tooMuch
 	}
 	if err == nil {
 		err = s.act(env)
 	}
 	if err != nil {
 		s.refuse(env.ID, refusalOf(err))
+	}
+}
+
+// charge takes a frame from what the client, and all devices of its user, may
+// send. Called by the poller.
+func (s *Session) charge(bytes int) error {
+	m := s.manager
+	now := m.now()
+	if !s.frames.take(m.frameRate, now, 1) {
+		return errTooFast
+	}
+	if !s.bytes.take(m.byteRate, now, bytes) {
+		return errTooMuch
+	}
+	switch m.gate.Frame(s.member.UserID(), bytes) {
+	case admission.TooManyFrames:
+		return errUserTooFast
+	case admission.TooManyBytes:
+		return errUserTooMuch
+	default:
+		return nil
 	}
 }
 

@@ -28,7 +28,7 @@ func (m *Manager) Drain(ctx context.Context, elsewhere bool) error {
 		}
 	}
 	m.hub.Each(func(member *room.Member) {
-		member.Conn().Close(reasonDraining.close(m.cfg.ReconnectWindow))
+		member.Conn().Close(reasonDraining.close(m.delay(reasonDraining)))
 	})
 	return m.awaitNobody(ctx)
 }

@@ -31,13 +31,14 @@ func writeError(w http.ResponseWriter, status int, text string) {
 }
 
 // writeReason refuses a plain request for what would close a connection.
-func writeReason(w http.ResponseWriter, why reason) {
+func writeReason(w http.ResponseWriter, why reason, delay time.Duration) {
 	switch why {
 	case reasonBadToken, reasonExpired, reasonRevoked:
 		w.Header().Set("WWW-Authenticate", "Bearer")
 		writeError(w, http.StatusUnauthorized, why.name)
 	default:
-		writeError(w, http.StatusServiceUnavailable, why.name)
+		w.Header().Set("Retry-After", strconv.FormatInt(int64((delay+time.Second-1)/time.Second), 10))
+		writeError(w, why.status(), why.name)
 	}
 }
 
@@ -64,7 +65,7 @@ const (
 // listingRate bounds how often this node lists its users, whoever asks. A list
 // is made on a poller, which does nothing else meanwhile, and takes one to three
 // milliseconds for every thousand users.
-var listingRate = rate{period: 200 * time.Millisecond, burst: 10}
+var listingRate = newRate(5, time.Second, 10)
 
 // listings holds this node to listingRate.
 type listings struct {
@@ -83,7 +84,7 @@ func (l *listings) allow(now time.Duration) bool {
 func (m *Manager) ServeOnlineUsers(w http.ResponseWriter, r *http.Request) {
 	token, _ := auth.FromRequest(r, m.cfg.Cookie)
 	if _, err := m.verifier.Verify(token); err != nil {
-		writeReason(w, tokenReason(err))
+		writeReason(w, tokenReason(err), 0)
 		return
 	}
 	query := r.URL.Query()

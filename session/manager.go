@@ -10,6 +10,7 @@ import (
 	"github.com/ginforge/gateway/engine"
 	"github.com/ginforge/gateway/message"
 	"github.com/ginforge/gateway/room"
+	"github.com/ginforge/gateway/session/admission"
 	"github.com/ginforge/gateway/session/auth"
 )
 
@@ -29,14 +30,15 @@ type Verifier interface {
 // Manager makes sessions out of requests and brings what Redis delivers to them.
 type Manager struct {
 	// Set by NewManager, then unchanged.
-	cfg                  Config
-	frameRate, abuseRate rate
-	verifier             Verifier
-	hub                  *room.Hub
-	bus                  Publisher
-	log                  zerolog.Logger
-	made                 time.Time
-	idSeed               uint64
+	cfg                            Config
+	frameRate, byteRate, abuseRate rate
+	verifier                       Verifier
+	gate                           *admission.Gate
+	hub                            *room.Hub
+	bus                            Publisher
+	log                            zerolog.Logger
+	made                           time.Time
+	idSeed                         uint64
 
 	// Set by Serve, before the engine starts.
 	engine   *engine.Engine
@@ -47,21 +49,25 @@ type Manager struct {
 	// Safe from any goroutine.
 	stats    counters
 	listings listings
+	refusals refusalLog
 	draining atomic.Bool
 	numbers  atomic.Uint32 // of sessions made
 	revoked  auth.Revoked
 }
 
-// NewManager makes a manager; Serve must be called before its first request.
-func NewManager(cfg Config, verifier Verifier, hub *room.Hub, bus Publisher, log zerolog.Logger) (*Manager, error) {
+// NewManager makes a manager; Serve must be called before its first request. gate
+// is run by the caller.
+func NewManager(cfg Config, verifier Verifier, gate *admission.Gate, hub *room.Hub, bus Publisher, log zerolog.Logger) (*Manager, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, err
 	}
 	return &Manager{
 		cfg:       cfg,
 		frameRate: cfg.Limits.frameRate(),
+		byteRate:  cfg.Limits.byteRate(),
 		abuseRate: cfg.Limits.abuseRate(),
 		verifier:  verifier,
+		gate:      gate,
 		hub:       hub,
 		bus:       bus,
 		log:       log,

@@ -139,7 +139,7 @@ func TestManager_Rebalance(t *testing.T) {
 			for _, c := range clients {
 				for _, f := range c.conn.take() {
 					if strings.Contains(f, `"code":4203,"reason":"rebalance"`) {
-						minutes[(time.Duration(tick) * time.Second).Truncate(30*time.Second)]++
+						minutes[(time.Duration(tick)*time.Second).Truncate(30*time.Second)]++
 					}
 				}
 			}

@@ -7,7 +7,7 @@ import (
 )
 
 func TestBucket_Take(t *testing.T) {
-	r := rate{period: 20 * time.Millisecond, burst: 5}
+	r := newRate(50, time.Second, 5)
 	for name, tt := range map[string]struct {
 		idle  time.Duration // before the first
 		every time.Duration // between two
@@ -38,7 +38,7 @@ func TestBucket_Take(t *testing.T) {
 
 // A refused take costs nothing: the next token comes as soon as it would have.
 func TestBucket_RefusalIsFree(t *testing.T) {
-	r := rate{period: time.Second, burst: 1}
+	r := newRate(1, time.Second, 1)
 	var b bucket
 	b.take(r, 0, 1)
 	for i := range 999 {
@@ -52,7 +52,7 @@ func TestBucket_RefusalIsFree(t *testing.T) {
 }
 
 func TestBucket_TakeMany(t *testing.T) {
-	r := rate{period: time.Second, burst: 10}
+	r := newRate(1, time.Second, 10)
 	var b bucket
 	for i, tt := range []struct {
 		now  time.Duration
@@ -173,11 +173,11 @@ func TestSession_RatesAreNotShared(t *testing.T) {
 	})
 }
 
-// Ticks are counted modulo 2³²; that shows neither in a bucket that is used all
+// Microseconds are counted modulo 2³²; that shows neither in a bucket that is used all
 // the time nor in one that was left alone.
 func TestBucket_GoesRound(t *testing.T) {
-	r := rate{period: time.Second, burst: 4}
-	const round = (1 << 32) / ticksPerPeriod * time.Second
+	r := newRate(1, time.Second, 4)
+	const round = (1 << 32) * time.Microsecond
 	for _, start := range []time.Duration{round - 10*time.Second, 3*round - 2*time.Second, round / 2} {
 		var b bucket
 		got := 0

@@ -27,59 +27,55 @@ func parseClose(t testing.TB, r engine.CloseReason) closeText {
 }
 
 func TestReason_Close(t *testing.T) {
-	const window = 5 * time.Second
 	for _, tt := range []struct {
-		reason    reason
-		code      engine.CloseCode
-		name      string
-		low, high time.Duration // both zero: no delay
+		reason reason
+		delay  time.Duration
+		want   string
 	}{
-		{reasonBadToken, 4001, "bad token", 0, 0},
-		{reasonAbuse, 4005, "protocol error", 0, 0},
-		{reasonOverCapacity, 4100, "over capacity", 5 * time.Second, 15 * time.Second},
-		{reasonRate, 4101, "rate limit", 2 * time.Second, 10 * time.Second},
-		{reasonSlow, 4102, "too slow", time.Second, 5 * time.Second},
-		{reasonDraining, 4200, "draining", time.Millisecond, window},
-		{reasonNoPong, 4201, "no pong", time.Millisecond, window},
-		{reasonExpired, 4300, "expired", 0, 0},
-		{reasonBinary, 1003, "text frames only", 0, 0},
+		{reasonBadToken, 0, `{"reason":"bad token"}`},
+		{reasonOverCapacity, 7250 * time.Millisecond, `{"reason":"over capacity","delay_ms":7250}`},
+		{reasonRate, time.Microsecond, `{"reason":"rate limit","delay_ms":1}`}, // 0 would say that there is none
+		{reasonDraining, time.Hour, `{"reason":"draining","delay_ms":3600000}`},
 	} {
-		t.Run(tt.name, func(t *testing.T) {
-			least, most := time.Hour, time.Duration(0)
-			for range 2000 {
-				r := tt.reason.close(window)
-				text := parseClose(t, r)
-				if r.Code != tt.code || text.Reason != tt.name {
-					t.Fatalf("close = %d %q, want %d %q", r.Code, text.Reason, tt.code, tt.name)
-				}
-				if (text.Delay != nil) != (tt.high > 0) {
-					t.Fatalf("close = %s: is there a delay: %t, want %t", r.Text, text.Delay != nil, tt.high > 0)
-				}
-				if text.Delay != nil {
-					delay := time.Duration(*text.Delay) * time.Millisecond
-					least, most = min(least, delay), max(most, delay)
-				}
-			}
-			if tt.high == 0 {
-				return
-			}
-			if least < tt.low || most > tt.high {
-				t.Errorf("delays are %s to %s, want within %s to %s", least, most, tt.low, tt.high)
-			}
-			if edge := (tt.high - tt.low) / 10; least > tt.low+edge || most < tt.high-edge {
-				t.Errorf("delays are %s to %s, want them spread over %s to %s", least, most, tt.low, tt.high)
-			}
-		})
+		if r := tt.reason.close(tt.delay); r.Code != tt.reason.code || r.Text != tt.want {
+			t.Errorf("close = %d %s, want %d %s", r.Code, r.Text, tt.reason.code, tt.want)
+		}
+	}
+}
+
+// Those who are told to come back here are told their places in a queue, one
+// behind the other; those who go elsewhere are spread over the window.
+func TestManager_Delay(t *testing.T) {
+	w := newWorld(t, nil)
+	last := time.Duration(0)
+	for i := range 1000 {
+		delay := w.delay(reasonSlow)
+		if delay < reasonSlow.wait || delay > 2*reasonSlow.wait {
+			t.Fatalf("delay %d is %s, want little more than %s", i, delay, reasonSlow.wait)
+		}
+		last = max(last, delay)
+	}
+	if least := reasonSlow.wait + 50*time.Millisecond; last < least {
+		t.Errorf("1000 clients are spread up to %s, want at least %s: that is what their handshakes take", last, least)
+	}
+	least, most := time.Hour, time.Duration(0)
+	for range 2000 {
+		delay := w.delay(reasonDraining)
+		least, most = min(least, delay), max(most, delay)
+	}
+	if window := w.cfg.ReconnectWindow; least > window/10 || most > window || most < window*9/10 {
+		t.Errorf("delays are %s to %s, want them spread over %s", least, most, window)
 	}
 }
 
 // The families of PROTOCOL: 41 and 42 say when to try again, the others must not.
 func TestReason_Families(t *testing.T) {
+	w := newWorld(t, nil)
 	for _, r := range []reason{
 		reasonBadToken, reasonAbuse, reasonOverCapacity, reasonRate, reasonSlow,
 		reasonDraining, reasonNoPong, reasonExpired, reasonBinary,
 	} {
-		delay := parseClose(t, r.close(time.Second)).Delay
+		delay := parseClose(t, r.close(w.delay(r))).Delay
 		switch family := r.code / 100; family {
 		case 41, 42:
 			if delay == nil || *delay <= 0 {
@@ -96,7 +92,8 @@ func TestReason_Families(t *testing.T) {
 }
 
 func TestReason_CloseWithoutWindow(t *testing.T) {
-	if text := parseClose(t, reasonDraining.close(0)); text.Delay != nil {
+	w := newWorld(t, func(c *Config) { c.ReconnectWindow = 0 })
+	if text := parseClose(t, reasonDraining.close(w.delay(reasonDraining))); text.Delay != nil {
 		t.Errorf("delay = %d, want none without a window", *text.Delay)
 	}
 }

@@ -63,6 +63,9 @@ var (
 	errRevoked      = &refusal{codeRevoked, "this token has been revoked", &reasonAbuse}
 	errOtherUser    = &refusal{codeForbidden, "this token is another user's", &reasonAbuse}
 	errNoToken      = malformed("content.token is missing")
+	errTooMuch      = &refusal{codeTryAgain, "too many bytes: slow down", &reasonRate}
+	errUserTooFast  = &refusal{codeTryAgain, "too many frames from this user's devices: slow down", &reasonRate}
+	errUserTooMuch  = &refusal{codeTryAgain, "too many bytes from this user's devices: slow down", &reasonRate}
 	errUnconfirmed  = tryAgain("the room is not reachable at the moment: try again")
 	errNotSent      = tryAgain("the message could not be sent: try again")
 	errInternal     = tryAgain("this did not work: try again")

@@ -12,6 +12,7 @@ import (
 	"github.com/ginforge/gateway/engine"
 	"github.com/ginforge/gateway/message"
 	"github.com/ginforge/gateway/room"
+	"github.com/ginforge/gateway/session/admission"
 	"github.com/ginforge/gateway/session/auth"
 )
 
@@ -43,7 +44,10 @@ type Session struct {
 
 	// Owned by the connection's poller.
 	frames bucket // what the client may send
+	bytes  bucket // and how much
 	abuse  bucket // what of it may be malformed, or too fast
+
+	ticket admission.Ticket // set before the upgrade, then unchanged
 
 	socket engine.Conn // safe from any goroutine
 	member room.Member // owned by the hub, but for who it is
@@ -121,6 +125,7 @@ func (s *Session) attach(who auth.Identity) {
 // nothing sent to it after welcome is missed; when the bus is away it is not
 // kept waiting for long. Then the token's rooms are joined. Called by a worker.
 func (s *Session) attached(err error, rooms []string) {
+	s.manager.gate.Finish()
 	if errors.Is(err, room.ErrGone) {
 		return
 	}
@@ -145,7 +150,7 @@ func (s *Session) welcome() {
 }
 
 // close ends the session for a reason of the table.
-func (s *Session) close(r reason) { s.conn().Close(r.close(s.manager.cfg.ReconnectWindow)) }
+func (s *Session) close(r reason) { s.conn().Close(r.close(s.manager.delay(r))) }
 
 // OnSlow implements engine.Handler.
 func (s *Session) OnSlow() { s.close(reasonSlow) }
@@ -156,5 +161,6 @@ func (s *Session) OnDeadline() { s.close(reasonExpired) }
 // OnClose implements engine.Handler.
 func (s *Session) OnClose(code engine.CloseCode) {
 	s.manager.hub.Detach(&s.member)
+	s.manager.gate.Leave(s.ticket)
 	s.manager.log.Debug().EmbedObject(s).Uint16("code", uint16(code)).Msg("disconnected")
 }

@@ -4,6 +4,7 @@ import (
 	"sync/atomic"
 
 	"github.com/ginforge/gateway/message"
+	"github.com/ginforge/gateway/session/admission"
 )
 
 // What became of a request to /ws.
@@ -15,10 +16,22 @@ const (
 	handshakeOverCapacity
 	handshakeDraining
 	handshakeBadRequest
-	numHandshakes
+	numOwnHandshakes
+	// Behind them are those whom the gate has refused, by cause.
+	numHandshakes = numOwnHandshakes + int(admission.NumCauses) - 1
 )
 
-var handshakeNames = [numHandshakes]string{"ok", "bad_token", "expired", "revoked", "over_capacity", "draining", "bad_request"}
+var handshakeNames = [numOwnHandshakes]string{"ok", "bad_token", "expired", "revoked", "over_capacity", "draining", "bad_request"}
+
+// refusedFor is what a request counts as that the gate does not let in.
+func refusedFor(c admission.Cause) int { return numOwnHandshakes + int(c) - 1 }
+
+func handshakeName(result int) string {
+	if result < numOwnHandshakes {
+		return handshakeNames[result]
+	}
+	return admission.Cause(result - numOwnHandshakes + 1).String()
+}
 
 // resultOf is what a request that is turned away for r counts as.
 func resultOf(r reason) int {
@@ -109,8 +122,8 @@ func (m *Manager) Stats() Stats {
 		Handshakes: map[string]uint64{}, Frames: map[string]uint64{}, Payloads: map[string]uint64{},
 		Drops: map[string]uint64{}, Refusals: map[int]uint64{},
 	}
-	for i, name := range handshakeNames {
-		s.Handshakes[name] = c.handshakes[i].Load()
+	for i := range c.handshakes {
+		s.Handshakes[handshakeName(i)] = c.handshakes[i].Load()
 	}
 	for i, name := range dropNames {
 		s.Drops[name] = c.drops[i].Load()

@@ -14,6 +14,7 @@ import (
 	"github.com/ginforge/gateway/engine"
 	"github.com/ginforge/gateway/message"
 	"github.com/ginforge/gateway/room"
+	"github.com/ginforge/gateway/session/admission"
 	"github.com/ginforge/gateway/session/auth"
 )
 
@@ -32,6 +33,8 @@ func testConfig() Config {
 			ProtocolErrors:   20,
 			FramesPerSecond:  50,
 			FramesBurst:      100,
+			BytesPerSecond:   1 << 20,
+			BytesBurst:       8 << 20,
 			WatchedUsers:     3,
 		},
 		Namespaces: Namespaces{
@@ -66,8 +69,12 @@ func newWorld(t testing.TB, edit func(*Config)) *world {
 	if err != nil {
 		t.Fatalf("NewHub: %v", err)
 	}
+	gate, err := admission.New(admission.DefaultConfig())
+	if err != nil {
+		t.Fatalf("admission.New: %v", err)
+	}
 	log := zerolog.New(w.log)
-	w.Manager, err = NewManager(cfg, fakeVerifier{"good": {UserID: "u1", Name: "Ann"}}, hub, w.bus, log)
+	w.Manager, err = NewManager(cfg, fakeVerifier{"good": {UserID: "u1", Name: "Ann"}}, gate, hub, w.bus, log)
 	if err != nil {
 		t.Fatalf("NewManager: %v", err)
 	}

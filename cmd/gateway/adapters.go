@@ -88,6 +88,8 @@ func sessionConfig(c Config) session.Config {
 			ProtocolErrors:   c.Limits.ProtocolErrors,
 			FramesPerSecond:  c.Limits.FramesPerSecond,
 			FramesBurst:      c.Limits.FramesBurst,
+			BytesPerSecond:   c.Limits.BytesPerSecond,
+			BytesBurst:       c.Limits.BytesBurst,
 			WatchedUsers:     c.Limits.WatchedUsers,
 		},
 		Namespaces: namespaces,

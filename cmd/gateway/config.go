@@ -4,6 +4,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/ginforge/gateway/session/admission"
 )
 
 // Config is everything that can be set, with the keys of configs/gateway.yaml
@@ -21,12 +23,13 @@ type Config struct {
 	// host's name with a random suffix, see nodeName.
 	Node string `koanf:"node"`
 
-	Log      LogConfig      `koanf:"log"`
-	JWT      JWTConfig      `koanf:"jwt"`
-	Redis    RedisConfig    `koanf:"redis"`
-	Engine   EngineConfig   `koanf:"engine"`
-	Limits   LimitsConfig   `koanf:"limits"`
-	Presence PresenceConfig `koanf:"presence"`
+	Log       LogConfig       `koanf:"log"`
+	JWT       JWTConfig       `koanf:"jwt"`
+	Redis     RedisConfig     `koanf:"redis"`
+	Engine    EngineConfig    `koanf:"engine"`
+	Limits    LimitsConfig    `koanf:"limits"`
+	Admission AdmissionConfig `koanf:"admission"`
+	Presence  PresenceConfig  `koanf:"presence"`
 	// ReconnectWindow is the time over which clients are asked to spread
 	// their reconnects when this node goes away.
 	ReconnectWindow time.Duration `koanf:"reconnect_window"`
@@ -101,7 +104,45 @@ type LimitsConfig struct {
 	ProtocolErrors  int `koanf:"protocol_errors"`
 	FramesPerSecond int `koanf:"frames_per_second"`
 	FramesBurst     int `koanf:"frames_burst"`
-	WatchedUsers    int `koanf:"watched_users"`
+	// Bytes are those of frames.
+	BytesPerSecond int `koanf:"bytes_per_second"`
+	BytesBurst     int `koanf:"bytes_burst"`
+	WatchedUsers   int `koanf:"watched_users"`
+	// The User keys hold for all connections of a user at a node together; 0
+	// a second is no limit.
+	UserFramesPerSecond int `koanf:"user_frames_per_second"`
+	UserFramesBurst     int `koanf:"user_frames_burst"`
+	UserBytesPerSecond  int `koanf:"user_bytes_per_second"`
+	UserBytesBurst      int `koanf:"user_bytes_burst"`
+}
+
+// AdmissionConfig says who is let in; 0 is no limit everywhere.
+type AdmissionConfig struct {
+	HandshakesPerSecond int           `koanf:"handshakes_per_second"`
+	HandshakesBurst     int           `koanf:"handshakes_burst"`
+	HandshakesInFlight  int           `koanf:"handshakes_in_flight"`
+	MaxDelay            time.Duration `koanf:"max_delay"`
+	TableEntries        int           `koanf:"table_entries"`
+	// TrustedProxies are networks whose ClientIPHeader is believed.
+	TrustedProxies []string            `koanf:"trusted_proxies"`
+	ClientIPHeader string              `koanf:"client_ip_header"`
+	IP             AdmissionIPConfig   `koanf:"ip"`
+	User           AdmissionUserConfig `koanf:"user"`
+}
+
+// AdmissionIPConfig is what one address may have.
+type AdmissionIPConfig struct {
+	Connections         int      `koanf:"connections"`
+	HandshakesPerSecond int      `koanf:"handshakes_per_second"`
+	HandshakesBurst     int      `koanf:"handshakes_burst"`
+	IPv6Prefix          int      `koanf:"ipv6_prefix"`
+	Exempt              []string `koanf:"exempt"`
+}
+
+// AdmissionUserConfig is how often one user may connect to a node.
+type AdmissionUserConfig struct {
+	HandshakesPerSecond int `koanf:"handshakes_per_second"`
+	HandshakesBurst     int `koanf:"handshakes_burst"`
 }
 
 // PresenceConfig is about users coming and going.
@@ -165,6 +206,7 @@ const developmentSecret = "gateway-development-secret-which-everybody-knows"
 // DefaultConfig is what holds for every key that nothing sets. It lacks only
 // what nobody can guess: jwt.secret, without which it is not valid.
 func DefaultConfig() Config {
+	gate := admission.DefaultConfig()
 	return Config{
 		Listen:      ":8087",
 		AdminListen: "127.0.0.1:8088",
@@ -196,7 +238,34 @@ func DefaultConfig() Config {
 			ProtocolErrors:   20,
 			FramesPerSecond:  50,
 			FramesBurst:      100,
+			BytesPerSecond:   1 << 20,
+			BytesBurst:       8 << 20,
 			WatchedUsers:     200,
+
+			UserFramesPerSecond: gate.User.FramesPerSecond,
+			UserFramesBurst:     gate.User.FramesBurst,
+			UserBytesPerSecond:  gate.User.BytesPerSecond,
+			UserBytesBurst:      gate.User.BytesBurst,
+		},
+		Admission: AdmissionConfig{
+			HandshakesPerSecond: gate.HandshakesPerSecond,
+			HandshakesBurst:     gate.HandshakesBurst,
+			HandshakesInFlight:  gate.HandshakesInFlight,
+			MaxDelay:            gate.MaxDelay,
+			TableEntries:        gate.Entries,
+			TrustedProxies:      []string{},
+			ClientIPHeader:      gate.Address.Header,
+			IP: AdmissionIPConfig{
+				Connections:         gate.Address.Connections,
+				HandshakesPerSecond: gate.Address.HandshakesPerSecond,
+				HandshakesBurst:     gate.Address.HandshakesBurst,
+				IPv6Prefix:          gate.Address.IPv6Prefix,
+				Exempt:              networkTexts(gate.Address.Exempt),
+			},
+			User: AdmissionUserConfig{
+				HandshakesPerSecond: gate.User.HandshakesPerSecond,
+				HandshakesBurst:     gate.User.HandshakesBurst,
+			},
 		},
 		Presence:        PresenceConfig{Grace: 10 * time.Second},
 		ReconnectWindow: 5 * time.Second,

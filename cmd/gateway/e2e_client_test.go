@@ -295,6 +295,17 @@ func (c *client) closed(code websocket.StatusCode) closeReason {
 	}
 }
 
+// reasonIn is the reason in the close frame that err tells of.
+func reasonIn(t testing.TB, err error) (r closeReason) {
+	t.Helper()
+	var ce websocket.CloseError
+	if !errors.As(err, &ce) {
+		t.Fatalf("%v is no close frame", err)
+	}
+	decode(t, []byte(ce.Reason), &r)
+	return r
+}
+
 // closeReason is the JSON in a close frame.
 type closeReason struct {
 	Reason  string `json:"reason"`

@@ -95,7 +95,9 @@ var families = map[string]string{
 	"gateway_pings_missed_total": "", "gateway_handshakes_total": "result", "gateway_frames_in_total": "type",
 	"gateway_refusals_total": "code", "gateway_deliveries_total": "result",
 	"gateway_closes_sent_total": "code", "gateway_closes_received_total": "code",
-	"gateway_redis_connected": "", "gateway_redis_subscriptions": "", "gateway_redis_queue_messages": "",
+	"gateway_handshakes_in_flight": "", "gateway_admission_addresses": "", "gateway_admission_users": "",
+	"gateway_admission_untracked_total": "",
+	"gateway_redis_connected":           "", "gateway_redis_subscriptions": "", "gateway_redis_queue_messages": "",
 	"gateway_redis_connects_total": "", "gateway_redis_received_total": "", "gateway_redis_published_total": "result",
 	"gateway_payloads_total": "type", "gateway_payloads_dropped_total": "cause",
 }

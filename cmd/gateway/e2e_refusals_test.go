@@ -203,9 +203,10 @@ func TestServe_SilentPeerIsClosed(t *testing.T) {
 func TestServe_SlowConsumerIsClosed(t *testing.T) {
 	t.Parallel()
 	s := startSystem(t, func(c *Config) {
-		c.Limits.FramesBurst = 100_000
+		c.Limits.FramesPerSecond, c.Limits.FramesBurst = 1000, 100_000
 		c.Engine.CloseTimeout = patience // for what is queued before the close frame to be read
 		c.Limits.MessageBytes, c.Limits.WriteBufferBytes = 256<<10, 512<<10
+		c.Limits.BytesPerSecond, c.Limits.BytesBurst, c.Limits.UserBytesPerSecond = 1<<30, 1<<30, 0
 	})
 	slow := s.a.connect(t, "slow")
 	slow.join("chat:loud")

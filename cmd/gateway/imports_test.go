@@ -17,10 +17,11 @@ const module = "github.com/ginforge/gateway/"
 // tests: to the right and downwards in the picture of ARCHITECTURE.md. A new
 // package needs a line here.
 var arrows = map[string][]string{
-	"cmd/gateway":         {"session", "session/auth", "room", "engine", "message", "pubsub", "pubsub/nodes", "pubsub/presence", "cluster"},
+	"cmd/gateway":         {"session", "session/admission", "session/auth", "room", "engine", "message", "pubsub", "pubsub/nodes", "pubsub/presence", "cluster"},
 	"cluster":             {"pubsub/nodes"},
 	"pubsub/presence":     {},
-	"session":             {"session/auth", "room", "engine", "message"},
+	"session":             {"session/admission", "session/auth", "room", "engine", "message"},
+	"session/admission":   {},
 	"session/auth":        {"message"},
 	"room":                {"engine"},
 	"engine":              {},
@@ -46,6 +47,7 @@ var homes = map[string][]string{
 	"github.com/redis/go-redis":                 {"pubsub", "pubsub/notification", "pubsub/nodes", "pubsub/presence", "pubsub/stream", "cmd/adminapi"}, // adminapi stands for a backend
 	"github.com/alicebob/miniredis":             {"pubsub"},
 	"github.com/golang-jwt/jwt":                 {"session/auth"},
+	"golang.org/x/time/rate":                    {"session/admission"},
 	"github.com/bytedance/sonic":                {"message"},
 	"github.com/prometheus":                     {"cmd/gateway"},
 	"github.com/knadh/koanf":                    {"cmd/gateway"},

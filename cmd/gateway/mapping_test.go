@@ -2,15 +2,20 @@ package main
 
 import (
 	"errors"
+	"reflect"
 	"testing"
 	"time"
 
 	"github.com/ginforge/gateway/pubsub"
+	"github.com/ginforge/gateway/session/admission"
 )
 
 // TestMapping_KeepsThePackagesDefaults finds a default that was changed in one
 // place only.
 func TestMapping_KeepsThePackagesDefaults(t *testing.T) {
+	if got, want := admissionConfig(DefaultConfig()), admission.DefaultConfig(); !reflect.DeepEqual(got, want) {
+		t.Errorf("admissionConfig(DefaultConfig()) = %+v, want admission's defaults %+v", got, want)
+	}
 	if got, want := busConfig(DefaultConfig()), pubsub.DefaultConfig(); got != want {
 		t.Errorf("busConfig(DefaultConfig()) = %+v, want pubsub's defaults %+v", got, want)
 	}
@@ -20,7 +25,14 @@ func TestMapping_KeepsThePackagesDefaults(t *testing.T) {
 // Validate to the packages, whose errors would not name the keys.
 func TestMapping_WhatIsValidHereIsValidThere(t *testing.T) {
 	least := DefaultConfig()
-	least.Limits = LimitsConfig{256, 4096, 1, 1, 4, 1, 1, 1, 1}
+	least.Limits = LimitsConfig{
+		MessageBytes: 256, WriteBufferBytes: 4096, RoomsPerSession: 1, RoomNameBytes: 1, JSONDepth: 4, ProtocolErrors: 1,
+		FramesPerSecond: 1, FramesBurst: 1, BytesPerSecond: 1, BytesBurst: 256, WatchedUsers: 1,
+	}
+	least.Admission = AdmissionConfig{
+		MaxDelay: time.Second, TableEntries: admission.MinEntries, ClientIPHeader: admission.HeaderRealIP,
+		IP: AdmissionIPConfig{IPv6Prefix: 1},
+	}
 	least.Engine.HandshakeTimeout, least.Engine.CloseTimeout = time.Second, time.Second
 	least.Engine.PingInterval, least.Engine.PongTimeout = 2*time.Second, time.Second
 	least.Engine.Compression = CompressionConfig{Level: 1}
@@ -28,7 +40,17 @@ func TestMapping_WhatIsValidHereIsValidThere(t *testing.T) {
 	least.Redis.QueueMessages, least.Redis.QueueBytes = 1, 512
 
 	most := DefaultConfig()
-	most.Limits = LimitsConfig{maxMessageBytes, maxQueueBytes, 10_000, 255, 512, 10_000, 100_000, 100_000, 10_000}
+	most.Limits = LimitsConfig{
+		MessageBytes: maxMessageBytes, WriteBufferBytes: maxQueueBytes, RoomsPerSession: 10_000, RoomNameBytes: 255, JSONDepth: 512,
+		ProtocolErrors: 10_000, FramesPerSecond: 100_000, FramesBurst: 100_000, BytesPerSecond: 1 << 30, BytesBurst: 1 << 30,
+		WatchedUsers: 10_000, UserFramesPerSecond: 1e6, UserFramesBurst: 1e7, UserBytesPerSecond: 1 << 30, UserBytesBurst: 1 << 32,
+	}
+	most.Admission = AdmissionConfig{
+		HandshakesPerSecond: 1e6, HandshakesBurst: 1e7, HandshakesInFlight: 1e7, MaxDelay: time.Hour, TableEntries: admission.MaxEntries,
+		TrustedProxies: []string{"192.0.2.1", "2001:db8::/32"}, ClientIPHeader: admission.HeaderForwardedFor,
+		IP:   AdmissionIPConfig{Connections: 1e7, HandshakesPerSecond: 1e6, HandshakesBurst: 1e7, IPv6Prefix: 128, Exempt: []string{"10.0.0.0/8", "::1"}},
+		User: AdmissionUserConfig{HandshakesPerSecond: 1e6, HandshakesBurst: 1e7},
+	}
 	most.Engine.Pollers, most.Engine.MaxConnections = 256, 10_000_000
 	most.Engine.HandshakeTimeout, most.Engine.CloseTimeout = maxEngineTimeout, maxEngineTimeout
 	most.Engine.PingInterval, most.Engine.PongTimeout = maxEngineTimeout, maxEngineTimeout-time.Second
@@ -45,7 +67,8 @@ func TestMapping_WhatIsValidHereIsValidThere(t *testing.T) {
 			if err := cfg.Validate(); err != nil {
 				t.Fatal(err)
 			}
-			err := errors.Join(engineConfig(cfg).Validate(), sessionConfig(cfg).Validate(), hubConfig(cfg).Validate(), busConfig(cfg).Validate())
+			err := errors.Join(engineConfig(cfg).Validate(), sessionConfig(cfg).Validate(), hubConfig(cfg).Validate(), busConfig(cfg).Validate(),
+				admissionConfig(cfg).Validate())
 			if err != nil {
 				t.Error(err)
 			}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"slices"
 	"strconv"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -60,7 +61,7 @@ func codeLabel[K ~uint16 | ~int](code K) string {
 // metrics is everything that /metrics shows.
 func (n *node) metrics() *prometheus.Registry {
 	r := prometheus.NewRegistry()
-	r.MustRegister(nodeCollector{n, append(clientMetrics(), redisMetrics()...)},
+	r.MustRegister(nodeCollector{n, slices.Concat(clientMetrics(), admissionMetrics(), redisMetrics())},
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return r
 }
@@ -101,6 +102,15 @@ func clientMetrics() []metric {
 		labelled("closes_received_total", "Close frames received, by code.", "code", func(n *node, put func(string, float64)) {
 			putAll(n.engine.Stats().ClosesSeen, put, codeLabel)
 		}),
+	}
+}
+
+func admissionMetrics() []metric {
+	return []metric{
+		gauge("handshakes_in_flight", "Handshakes that were let in and not yet welcomed.", func(n *node) float64 { return float64(n.gate.Stats().InFlight) }),
+		gauge("admission_addresses", "Client addresses that are kept in mind.", func(n *node) float64 { return float64(n.gate.Stats().Addresses) }),
+		gauge("admission_users", "Users whose rates are kept in mind.", func(n *node) float64 { return float64(n.gate.Stats().Users) }),
+		counter("admission_untracked_total", "Times that a client or user was not counted because admission.table_entries are.", func(n *node) float64 { return float64(n.gate.Stats().Untracked) }),
 	}
 }
 

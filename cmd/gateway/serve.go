@@ -15,6 +15,7 @@ import (
 	"github.com/ginforge/gateway/pubsub"
 	"github.com/ginforge/gateway/room"
 	"github.com/ginforge/gateway/session"
+	"github.com/ginforge/gateway/session/admission"
 	"github.com/ginforge/gateway/session/auth"
 )
 
@@ -27,6 +28,7 @@ type node struct {
 
 	bus      *pubsub.Bus
 	hub      *room.Hub
+	gate     *admission.Gate
 	sessions *session.Manager
 	engine   *engine.Engine
 	public   *http.ServeMux // what the engine serves
@@ -68,7 +70,10 @@ func (n *node) assemble(verifier *auth.Verifier) (err error) {
 	if n.hub, err = room.NewHub(hubConfig(n.cfg), busSubscriber{n.bus}); err != nil {
 		return err
 	}
-	n.sessions, err = session.NewManager(sessionConfig(n.cfg), verifier, n.hub, busPublisher{n.bus}, n.component("session"))
+	if n.gate, err = admission.New(admissionConfig(n.cfg)); err != nil {
+		return err
+	}
+	n.sessions, err = session.NewManager(sessionConfig(n.cfg), verifier, n.gate, n.hub, busPublisher{n.bus}, n.component("session"))
 	if err != nil {
 		return err
 	}
@@ -105,6 +110,7 @@ func (n *node) run(ctx context.Context, out io.Writer) error {
 	defer stopBackground()
 	hubDone := spawn(func() error { return n.hub.Run(background) })
 	busDone := spawn(func() error { return n.bus.Run(background) })
+	gateDone := spawn(func() error { return n.gate.Run(background) })
 	settled := spawn(func() error { return n.settle(background) })
 	rebalanced := spawn(func() error { return n.sessions.Rebalance(background) })
 
@@ -116,7 +122,7 @@ func (n *node) run(ctx context.Context, out io.Writer) error {
 		err = n.stop(context.WithoutCancel(ctx))
 	}
 	stopBackground()
-	err = errors.Join(err, <-hubDone, <-busDone, <-settled, <-rebalanced, n.bus.Close())
+	err = errors.Join(err, <-hubDone, <-busDone, <-gateDone, <-settled, <-rebalanced, n.bus.Close())
 	n.log.Info().Msg("stopped")
 	return err
 }

@@ -11,6 +11,8 @@ import (
 	"time"
 	"unicode"
 	"unicode/utf8"
+
+	"github.com/ginforge/gateway/session"
 )
 
 // Bounds which more than one key shares.
@@ -38,6 +40,7 @@ func (c Config) Validate() error {
 		c.validateRedis(),
 		c.validateEngine(),
 		c.validateLimits(),
+		c.validateAdmission(),
 		c.validateNamespaces(),
 	)
 }
@@ -137,6 +140,15 @@ func (c Config) validateLimits() error {
 	p.count("limits.protocol_errors", l.ProtocolErrors, 1, 10_000, "errors a minute")
 	p.count("limits.frames_per_second", l.FramesPerSecond, 1, 100_000, "frames a second")
 	p.count("limits.frames_burst", l.FramesBurst, 1, 100_000, "frames")
+	p.burst("limits.frames_burst", l.FramesBurst, l.FramesPerSecond, "frames")
+	p.count("limits.bytes_per_second", l.BytesPerSecond, 1, 1<<30, "bytes a second")
+	p.count("limits.bytes_burst", l.BytesBurst, l.MessageBytes, 1<<30, "bytes (the least is limits.message_bytes)")
+	p.burst("limits.bytes_burst", l.BytesBurst, l.BytesPerSecond, "bytes")
+	p.budget("limits.user_frames", l.UserFramesPerSecond, l.UserFramesBurst, "frames")
+	p.count("limits.user_bytes_per_second", l.UserBytesPerSecond, 0, 1<<30, "bytes a second (0: no limit)")
+	if l.UserBytesPerSecond > 0 {
+		p.count("limits.user_bytes_burst", l.UserBytesBurst, l.MessageBytes, 1<<32, "bytes (the least is limits.message_bytes)")
+	}
 	p.count("limits.watched_users", l.WatchedUsers, 1, 10_000, "users")
 	return p.join()
 }
@@ -178,6 +190,13 @@ func (p *problems) unless(ok bool, name string, value any, allowed string) {
 func (p *problems) count(name string, n, least, most int, unit string) {
 	p.unless(n >= least && n <= most, name, n,
 		"a number from "+strconv.Itoa(least)+" to "+strconv.Itoa(most)+" "+unit)
+}
+
+// burst checks that what may come at once is saved up in a time that a session can
+// count.
+func (p *problems) burst(name string, n, perSecond int, unit string) {
+	p.unless(n <= perSecond*int(session.LongestBurst/time.Second), name, n,
+		"no more "+unit+" than may come in "+short(session.LongestBurst))
 }
 
 func (p *problems) span(name string, d, least, most time.Duration) {
