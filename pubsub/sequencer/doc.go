@@ -1,0 +1,2 @@
+// Package sequencer makes plain PUBLISH durable.
+package sequencer

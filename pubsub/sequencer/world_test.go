@@ -1,0 +1,405 @@
+package sequencer
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// world is Redis and two nodes, whose machines are those of production, with
+// every choice that time, the network and the kernel have left to the test. A
+// step is one thing that happens to one of them.
+//
+// What a shell does around a machine is written out here: that it asks whether
+// its lease is over before each step, that it releases the lease when its
+// connection broke, that a new segment begins with a probe.
+type world struct {
+	heard []event // all that was published, in the order in which Redis brings it
+	logs  map[string]*modelLog
+	lease modelLease
+	nodes [2]*modelNode
+	marks  int // ids given out
+	server int // counts the lives of Redis
+
+	messages int    // published
+	problem  string // what must never be: a message twice, or out of order
+}
+
+// event is a message, or a mark when that has an ID.
+type event struct {
+	msg  Message
+	mark Mark
+}
+
+type modelLog struct {
+	last Number
+	kept []string // payloads
+}
+
+// modelLease is the leader's lease, and the standby's: only who has that, or
+// had the leader's last, may have the leader's.
+type modelLease struct {
+	owner   int // -1 before the first
+	live    bool
+	term    uint64
+	ended   int // how much had been published when it was last live
+	standby int // -1: none
+}
+
+type modelNode struct {
+	m         *Machine
+	up        bool
+	connected bool
+	server    int    // the life of Redis that it is connected to, or was last
+	next      int    // of heard
+	began     int    // where its segment began
+	late      bool   // the lease is over, and the node has not looked at its clock
+	alone     bool   // nobody had the lease before it since its segment began
+	flight    []Item // on its way to Redis
+	applied   int    // of flight
+	outgoing  []Mark // to be published
+}
+
+func newWorld() *world {
+	w := &world{logs: map[string]*modelLog{}, lease: modelLease{owner: -1, standby: -1}}
+	for i := range w.nodes {
+		w.nodes[i] = &modelNode{m: NewMachine(string(rune('a'+i)), "", Limits{Messages: 1000, Bytes: 1 << 20}), up: true}
+	}
+	return w
+}
+
+// clone returns a copy that shares nothing that changes.
+func (w *world) clone() *world {
+	c := *w
+	c.heard = slices.Clone(w.heard)
+	c.logs = map[string]*modelLog{}
+	for name, l := range w.logs {
+		c.logs[name] = &modelLog{l.last, slices.Clone(l.kept)}
+	}
+	for i, n := range w.nodes {
+		copied, m := *n, *n.m
+		m.marks, m.items = slices.Clone(m.marks), slices.Clone(m.items)
+		copied.m, copied.flight, copied.outgoing = &m, slices.Clone(n.flight), slices.Clone(n.outgoing)
+		c.nodes[i] = &copied
+	}
+	return &c
+}
+
+// key tells worlds apart.
+func (w *world) key() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%v|%v|%d", w.heard, w.lease, w.messages)
+	for _, name := range slices.Sorted(func(yield func(string) bool) {
+		for name := range w.logs {
+			if !yield(name) {
+				return
+			}
+		}
+	}) {
+		fmt.Fprintf(&b, "|%s %v", name, *w.logs[name])
+	}
+	for _, n := range w.nodes {
+		m := *n.m
+		m.limits = Limits{}
+		fmt.Fprintf(&b, "|%v %v %v %v %v %v %v %v", m, n.up, n.connected, n.next, n.began, []bool{n.late, n.alone}, n.flight[n.applied:], n.outgoing)
+	}
+	return b.String()
+}
+
+func (w *world) markID() string {
+	w.marks++
+	return fmt.Sprint(w.marks)
+}
+
+// publish is a backend's PUBLISH.
+func (w *world) publish(channel string) {
+	w.messages++
+	w.heard = append(w.heard, event{msg: Message{channel, fmt.Sprint(w.messages)}})
+}
+
+// connect begins a segment.
+func (w *world) connect(i int) {
+	n := w.nodes[i]
+	n.connected, n.next, n.began = true, len(w.heard), len(w.heard)
+	n.m.Begin(n.server != w.server)
+	n.server = w.server
+	n.outgoing = append(n.outgoing, Mark{ID: w.markID(), Node: n.m.node})
+}
+
+// awake is what a shell does before each step: look at the clock.
+func (n *modelNode) awake() {
+	if n.late {
+		n.late = false
+		n.m.Lapse()
+	}
+}
+
+// hear has node i take the next that Redis has for it.
+func (w *world) hear(i int) bool {
+	n := w.nodes[i]
+	if !n.up || !n.connected || n.next == len(w.heard) {
+		return false
+	}
+	n.awake()
+	e := w.heard[n.next]
+	n.next++
+	if e.mark.ID != "" {
+		n.m.HearMark(e.mark)
+	} else {
+		n.m.Hear(e.msg)
+	}
+	return true
+}
+
+// speak publishes the first mark of node i that waits; a node that has died may
+// have written it before.
+func (w *world) speak(i int) bool {
+	n := w.nodes[i]
+	if len(n.outgoing) == 0 {
+		return false
+	}
+	w.heard = append(w.heard, event{mark: n.outgoing[0]})
+	n.outgoing = n.outgoing[1:]
+	return true
+}
+
+// tell makes a leader's mark.
+func (w *world) tell(i int) bool {
+	n := w.nodes[i]
+	if !n.up {
+		return false
+	}
+	n.awake()
+	due, _ := n.m.MarkDue()
+	if due {
+		n.outgoing = append(n.outgoing, n.m.Mark(w.markID()))
+	}
+	return due
+}
+
+// expire ends the lease though its holder may live: it was paused, or Redis
+// did not hear it.
+func (w *world) expire() bool {
+	if !w.lease.live {
+		return false
+	}
+	w.lease.live, w.lease.ended = false, len(w.heard)
+	w.nodes[w.lease.owner].late = true
+	return true
+}
+
+// elect is one attempt of node i to have or keep a lease.
+func (w *world) elect(i int) bool {
+	n, l := w.nodes[i], &w.lease
+	if !n.up || !n.connected {
+		return false
+	}
+	n.awake()
+	ours := l.owner == i && l.term == n.m.Term()
+	switch {
+	case n.m.Role() == Leading && ours: // nobody has had it since
+		if l.live && !n.m.lapsed {
+			return false
+		}
+		l.live = true
+		n.m.Renew()
+	case n.m.Role() == Electing && ours: // its mark was lost, or its lease late
+		if l.live && (len(n.outgoing) > 0 || n.next < len(w.heard)) {
+			return false
+		}
+		l.live = true
+		n.outgoing = append(n.outgoing, n.m.Elect(l.term, n.alone, w.markID()))
+	case n.m.Role() != Following:
+		n.m.Depose()
+	case l.standby == -1 && !(l.live && l.owner == i):
+		l.standby = i
+	case l.standby == i && !l.live && n.m.Electable():
+		n.alone = l.owner < 0 || l.owner == i || l.ended <= n.began
+		l.owner, l.live, l.standby = i, true, -1
+		l.term++
+		n.outgoing = append(n.outgoing, n.m.Elect(l.term, n.alone, w.markID()))
+	default:
+		return false
+	}
+	return true
+}
+
+// settle lets a new chain's leader begin.
+func (w *world) settle(i int) bool {
+	n := w.nodes[i]
+	if !n.up || !n.m.Settling() {
+		return false
+	}
+	n.awake()
+	n.m.Settle()
+	return true
+}
+
+// take has node i send what it owes.
+func (w *world) take(i, most int) bool {
+	n := w.nodes[i]
+	if !n.up || len(n.flight) > 0 {
+		return false
+	}
+	n.awake()
+	n.flight, n.applied = n.m.Take(most, 1<<20), 0
+	return len(n.flight) > 0
+}
+
+// apply has Redis carry out the next append of node i, who may have died since.
+func (w *world) apply(i int) bool {
+	n := w.nodes[i]
+	if n.applied == len(n.flight) {
+		return false
+	}
+	it := n.flight[n.applied]
+	n.applied++
+	l := w.logs[it.Channel]
+	if l == nil {
+		l = &modelLog{}
+		w.logs[it.Channel] = l
+	}
+	if !l.last.Less(it.Number) {
+		return true // a duplicate
+	}
+	l.last = it.Number
+	switch {
+	case slices.Contains(l.kept, it.Payload):
+		w.problem = fmt.Sprintf("message %s comes twice in %s after %v", it.Payload, it.Channel, l.kept)
+	case len(l.kept) > 0 && order(l.kept[len(l.kept)-1]) > order(it.Payload):
+		w.problem = fmt.Sprintf("message %s comes after %v", it.Payload, l.kept)
+	}
+	l.kept = append(l.kept, it.Payload)
+	return true
+}
+
+func order(payload string) (n int) {
+	_, _ = fmt.Sscan(payload, &n)
+	return n
+}
+
+// answer tells node i what became of its appends; or, when the answers are
+// lost, that it does not know.
+func (w *world) answer(i int, lost bool) bool {
+	n := w.nodes[i]
+	if !n.up || len(n.flight) == 0 || n.applied == 0 && !lost {
+		return false
+	}
+	n.awake()
+	if lost {
+		n.m.Landed(0)
+	} else {
+		n.m.Landed(n.applied)
+	}
+	n.flight, n.applied = nil, 0
+	return true
+}
+
+// crash ends node i; what it has written may still arrive.
+func (w *world) crash(i int) bool {
+	if !w.nodes[i].up {
+		return false
+	}
+	w.nodes[i].up = false
+	return true
+}
+
+// cut breaks the connection of node i; it releases its lease.
+func (w *world) cut(i int) bool {
+	n := w.nodes[i]
+	if !n.up || !n.connected {
+		return false
+	}
+	n.awake()
+	n.connected = false
+	n.m.Break()
+	w.release(i)
+	return true
+}
+
+// release gives up the leases of node i.
+func (w *world) release(i int) {
+	if w.lease.live && w.lease.owner == i {
+		w.lease.live, w.lease.ended = false, len(w.heard)
+	}
+	if w.lease.standby == i {
+		w.lease.standby = -1
+	}
+}
+
+// restart ends Redis and brings it back with what it had: all connections
+// break, and what was on its way to it is gone.
+func (w *world) restart() {
+	w.server++
+	for _, n := range w.nodes {
+		n.flight, n.applied, n.outgoing, n.connected = nil, 0, nil, false
+		n.m.Break()
+		n.m.Landed(0)
+	}
+	w.release(0)
+	w.release(1)
+}
+
+// run lets everything happen that needs no fault, until nothing is left to do.
+func (w *world) run() {
+	for moved := true; moved; {
+		moved = false
+		for i := range w.nodes {
+			if w.nodes[i].up && !w.nodes[i].connected {
+				w.connect(i)
+				moved = true
+			}
+			for w.hear(i) || w.speak(i) || w.settle(i) || w.take(i, 100) || w.apply(i) || w.answer(i, false) || w.tell(i) {
+				moved = true
+			}
+		}
+		for i := range w.nodes {
+			if !w.nodes[i].up {
+				w.release(i) // as it would by itself
+			}
+			moved = w.elect(i) || moved
+		}
+	}
+}
+
+// led returns a world whose first node leads while the second is ready.
+func led() *world {
+	w := newWorld()
+	w.connect(0)
+	w.connect(1)
+	w.run()
+	return w
+}
+
+// lost lists the messages that are in no log.
+func (w *world) lost() (lost []string) {
+	for _, e := range w.heard {
+		if e.mark.ID != "" {
+			continue
+		}
+		if l := w.logs[e.msg.Channel]; l == nil || !slices.Contains(l.kept, e.msg.Payload) {
+			lost = append(lost, e.msg.Channel+" "+e.msg.Payload)
+		}
+	}
+	return lost
+}
+
+// String tells what there is, for a test that failed.
+func (w *world) String() string {
+	var b strings.Builder
+	for i, e := range w.heard {
+		if e.mark.ID != "" {
+			fmt.Fprintf(&b, "%3d mark %+v\n", i, e.mark)
+		} else {
+			fmt.Fprintf(&b, "%3d %s %s\n", i, e.msg.Channel, e.msg.Payload)
+		}
+	}
+	for name, l := range w.logs {
+		fmt.Fprintf(&b, "log %s %v %v\n", name, l.last, l.kept)
+	}
+	fmt.Fprintf(&b, "lease %+v\n", w.lease)
+	for _, n := range w.nodes {
+		fmt.Fprintf(&b, "node %+v\n     %+v\n", *n, *n.m)
+	}
+	return b.String()
+}
