@@ -28,6 +28,7 @@ var arrows = map[string][]string{
 	"message":             {},
 	"pubsub":              {"pubsub/stream"},
 	"pubsub/stream":       {},
+	"pubsub/sequencer":    {},
 	"pubsub/notification": {"message"},
 	"pubsub/redistest":    {},
 	"pubsub/nodes":        {},

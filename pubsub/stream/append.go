@@ -3,6 +3,7 @@ package stream
 import (
 	"context"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -19,16 +20,32 @@ type Append struct {
 	// with the position of the first and neither kept nor published.
 	Dedupe       string
 	DedupeWindow time.Duration
+	// Order, unless its Lane is "", makes a message that does not come after
+	// the last of its lane a duplicate, whenever that was: it is answered
+	// with the log's position, and what is the last of the lane.
+	Order Order
 	// AtLeast is a position that the caller knows to be taken, zero for
 	// none: while the log has that epoch, the message gets a greater offset,
 	// even when Redis forgot some in a failover. See Restore.
 	AtLeast Position
 }
 
+// Order is the place of a message among those of a publisher that may repeat
+// itself, and never changes their order. A log remembers the last place of each
+// lane, as long as its epoch, which costs less than dedupe keys and does not
+// end with a window.
+type Order struct {
+	Lane  string // a word; each is a field of the log's meta, so there are few
+	Place string // compared byte by byte: numbers are written in one length
+}
+
 // Appended is the answer to an Append.
 type Appended struct {
 	Position
 	Duplicate bool // it had been taken before, at Position
+	// Last is the last place of the lane, for a duplicate by its Order; else
+	// "". Position is then that of the log.
+	Last string
 }
 
 // Result is the answer to one Append of a batch.
@@ -110,7 +127,8 @@ func (g *group) add(n names, i int, a *Append) {
 		window = DefaultDedupeWindow
 	}
 	g.members = append(g.members, i)
-	g.args = append(g.args, wire(token), window.Milliseconds(), a.AtLeast.Epoch, a.AtLeast.Offset, a.Payload)
+	g.args = append(g.args, wire(token), window.Milliseconds(), a.AtLeast.Epoch, a.AtLeast.Offset, a.Payload,
+		wire(a.Order.Lane), a.Order.Place)
 }
 
 // Results returns the answers, in the order of the batch, after the pipeline
@@ -141,7 +159,10 @@ func (q *Queued) answer(g *group, r *answerReader) {
 	for _, i := range g.members {
 		if r.err == nil {
 			q.results[i].Position = r.position()
-			q.results[i].Duplicate = r.text() == "1"
+			q.results[i].Last, q.results[i].Duplicate = strings.CutPrefix(r.text(), "1")
+			if !q.results[i].Duplicate {
+				q.results[i].Last = ""
+			}
 		}
 		q.results[i].Err = r.err
 	}

@@ -63,11 +63,11 @@ func TestStore_DuplicatesWithinTheWindow(t *testing.T) {
 		a := Append{Key: room, Rules: rules, Payload: []byte("x"), Dedupe: "odd key {}\n" + strings.Repeat("y", 100), DedupeWindow: 300 * time.Millisecond}
 		first := w.append(t, a)
 		again := w.append(t, a)
-		want(t, "the answer to a duplicate", again, Appended{first.Position, true})
+		want(t, "the answer to a duplicate", again, Appended{Position: first.Position, Duplicate: true})
 		both := w.Append(context.Background(), []Append{
 			{Key: room, Rules: rules, Payload: []byte("y"), Dedupe: "y"}, {Key: room, Rules: rules, Payload: []byte("y"), Dedupe: "y"},
 		})
-		want(t, "a duplicate in its own batch", both[1].Appended, Appended{both[0].Position, true})
+		want(t, "a duplicate in its own batch", both[1].Appended, Appended{Position: both[0].Position, Duplicate: true})
 		want(t, "what is kept", texts(w.read(t, room, 0, 10).Entries), "[1:x 2:y]")
 		want(t, "live", live.next(t).Offset, 1)
 		want(t, "live", live.next(t).Offset, 2)

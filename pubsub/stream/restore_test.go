@@ -44,7 +44,7 @@ func TestStore_RestorePutsBackTheTail(t *testing.T) {
 		want(t, "entries", texts(w.read(t, room, 0, 10).Entries), "[1:a 2:b 3:c 4:d]")
 		want(t, "a second node's Restore", w.restore(t, r), Restored{last, false})
 		live.silent(t)
-		want(t, "a repeated publish", w.append(t, Append{Key: room, Rules: rules, Payload: []byte("d"), Dedupe: "id-d"}), Appended{last, true})
+		want(t, "a repeated publish", w.append(t, Append{Key: room, Rules: rules, Payload: []byte("d"), Dedupe: "id-d"}), Appended{Position: last, Duplicate: true})
 		want(t, "the next", w.add(t, room, rules, "e"), Position{last.Epoch, 5})
 	})
 }

@@ -4,7 +4,8 @@
 --
 -- meta: e epoch · o last offset · t when the oldest entry came, or earlier (ms)
 --       l how long entries are kept (ms) · hl, hh first and last offset that
---       were skipped because a failover had lost them
+--       were skipped because a failover had lost them · q:LANE last place of
+--       a lane
 -- entry OFFSET-0: m payload · d dedupe token or "-" · t when it came (ms)
 local function digits(n) return string.format('%.0f', n) end
 
