@@ -29,6 +29,7 @@ var arrows = map[string][]string{
 	"pubsub":              {"pubsub/stream"},
 	"pubsub/stream":       {},
 	"pubsub/sequencer":    {},
+	"pubsub/lease":        {},
 	"pubsub/notification": {"message"},
 	"pubsub/redistest":    {},
 	"pubsub/nodes":        {},
@@ -45,7 +46,7 @@ func isBench(pkg string) bool {
 // homes are the only packages that may import a library, besides bench.
 var homes = map[string][]string{
 	"github.com/lesismal/nbio":                  {"engine"},
-	"github.com/redis/go-redis":                 {"pubsub", "pubsub/notification", "pubsub/nodes", "pubsub/presence", "pubsub/stream", "cmd/adminapi"}, // adminapi stands for a backend
+	"github.com/redis/go-redis":                 {"pubsub", "pubsub/notification", "pubsub/lease", "pubsub/nodes", "pubsub/presence", "pubsub/stream", "cmd/adminapi"}, // adminapi stands for a backend
 	"github.com/alicebob/miniredis":             {"pubsub"},
 	"github.com/golang-jwt/jwt":                 {"session/auth"},
 	"golang.org/x/time/rate":                    {"session/admission"},

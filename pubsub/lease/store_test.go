@@ -1,0 +1,162 @@
+package lease
+
+import (
+	"context"
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/alicebob/miniredis/v2"
+	"github.com/redis/go-redis/v9"
+	"github.com/rs/zerolog"
+	"go.uber.org/goleak"
+
+	"github.com/ginforge/gateway/pubsub/redistest"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+const patience = 10 * time.Second
+
+// onBoth runs a test on a real Redis and on the embedded one; pass lets time
+// pass for it.
+func onBoth(t *testing.T, test func(t *testing.T, s *Store, pass func(time.Duration))) {
+	t.Helper()
+	t.Run("redis-server", func(t *testing.T) {
+		test(t, newStore(t, redistest.Start(t).Addr()), func(d time.Duration) {
+			timer := time.NewTimer(d + 10*time.Millisecond) // Redis' own clock decides
+			<-timer.C
+		})
+	})
+	t.Run("miniredis", func(t *testing.T) {
+		server := miniredis.RunT(t)
+		now := time.Now()
+		server.SetTime(now)
+		test(t, newStore(t, server.Addr()), func(d time.Duration) {
+			now = now.Add(d)
+			server.SetTime(now)
+			server.FastForward(d)
+		})
+	})
+}
+
+func newStore(t *testing.T, addr string) *Store {
+	t.Helper()
+	client := redis.NewClient(&redis.Options{Addr: addr, MaxRetries: -1, Protocol: 2})
+	t.Cleanup(func() { _ = client.Close() })
+	return New(client, "websocket:")
+}
+
+func (s *Store) ask(t *testing.T, a Ask) Grant {
+	t.Helper()
+	a.Name, a.TTL = "thing", 200*time.Millisecond
+	g, err := s.Acquire(context.Background(), a)
+	if err != nil {
+		t.Fatalf("Acquire(%+v) = %v", a, err)
+	}
+	return g
+}
+
+func TestStore_OneHoldsIt(t *testing.T) {
+	onBoth(t, func(t *testing.T, s *Store, pass func(time.Duration)) {
+		first := s.ask(t, Ask{Owner: "a", Note: "n"})
+		if !first.Held || first.Term == 0 || first.Before.Owner != "" {
+			t.Fatalf("the first gets %+v", first)
+		}
+		if g := s.ask(t, Ask{Owner: "b"}); g.Held || g.Term != first.Term || g.Before.Owner != "a" || g.Before.Note != "n" {
+			t.Errorf("another gets %+v while it is held", g)
+		}
+		if g := s.ask(t, Ask{Owner: "a"}); !g.Held || g.Term != first.Term {
+			t.Errorf("the holder gets %+v, want the same term", g)
+		}
+		pass(250 * time.Millisecond)
+		if g := s.ask(t, Ask{Owner: "a", Renew: true}); !g.Held || g.Term != first.Term {
+			t.Errorf("the last holder gets %+v, want the same term", g)
+		}
+		pass(250 * time.Millisecond)
+		second := s.ask(t, Ask{Owner: "b"})
+		if !second.Held || second.Term <= first.Term || second.Before.Until > second.Now {
+			t.Errorf("the next gets %+v after %+v", second, first)
+		}
+		if g := s.ask(t, Ask{Owner: "a", Renew: true}); g.Held {
+			t.Errorf("who had it before gets %+v", g)
+		}
+		for _, wrong := range []struct {
+			owner string
+			term  uint64
+		}{{"a", second.Term}, {"b", first.Term}} {
+			if err := s.Release(context.Background(), "thing", wrong.owner, wrong.term); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if g := s.ask(t, Ask{Owner: "a"}); g.Held {
+			t.Errorf("after a release by somebody else: %+v", g)
+		}
+		if err := s.Release(context.Background(), "thing", "b", second.Term); err != nil {
+			t.Fatal(err)
+		}
+		if g := s.ask(t, Ask{Owner: "a"}); !g.Held || g.Term <= second.Term {
+			t.Errorf("after the release: %+v", g)
+		}
+	})
+}
+
+func TestStore_WhileHandsOver(t *testing.T) {
+	t.Parallel()
+	server := redistest.Start(t)
+	s := newStore(t, server.Addr())
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	begun, ended := make(chan string, 8), make(chan string, 8)
+	var stops []func()
+	for _, name := range []string{"a", "b"} {
+		mine, stop := context.WithCancel(ctx)
+		finished := make(chan struct{})
+		go func() {
+			defer close(finished)
+			s.While(mine, Ask{Name: "x", Owner: name, TTL: 300 * time.Millisecond}, zerolog.Nop(), func(ctx context.Context, _ Grant) {
+				begun <- name
+				<-ctx.Done()
+				ended <- name
+			})
+		}()
+		stops = append(stops, func() { stop(); <-finished })
+	}
+	next := func(c chan string) string {
+		select {
+		case name := <-c:
+			return name
+		case <-time.After(patience):
+			t.Fatal("nothing happens")
+			return ""
+		}
+	}
+	first := next(begun)
+	if len(begun) > 0 {
+		t.Fatal("two hold it")
+	}
+	stops[first[0]-'a']()
+	if got := next(ended); got != first {
+		t.Errorf("%s has ended, want %s", got, first)
+	}
+	second := next(begun)
+	if second == first {
+		t.Errorf("%s holds it again after its end", first)
+	}
+
+	// Without Redis it ends by the holder's own clock, and is back with it.
+	server.Pause()
+	next(ended)
+	server.Resume()
+	if got := next(begun); got != second {
+		t.Errorf("%s begins, want %s", got, second)
+	}
+	stops[second[0]-'a']()
+	redistest.Eventually(t, patience, func() error {
+		g, err := s.Acquire(context.Background(), Ask{Name: "x", Owner: "c", TTL: time.Second})
+		if err != nil || !g.Held {
+			return fmt.Errorf("%+v, %w", g, err)
+		}
+		return nil
+	})
+}
