@@ -63,6 +63,7 @@ func (c *fakeConn) take() [][]string {
 // fakeBus is a Subscriber that confirms at once, or on demand when held.
 type fakeBus struct {
 	mu      sync.Mutex
+	watches bool           // set before use: watched users have channels too
 	held    bool           // guarded by mu: subscriptions wait for confirm
 	asked   chan Key       // guarded by mu: told of those that wait, if not nil
 	wanted  map[Key]func() // guarded by mu: nil when confirmed
@@ -82,7 +83,7 @@ func (b *fakeBus) subscribe(key Key, confirmed func()) (atOnce bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.log = append(b.log, "+"+nameOf(key))
-	if _, twice := b.wanted[key]; twice || key.Kind == KindWatch {
+	if _, twice := b.wanted[key]; twice || key.Kind == KindWatch && !b.watches {
 		b.strange = append(b.strange, "+"+nameOf(key))
 	}
 	if b.held {

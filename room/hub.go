@@ -27,6 +27,12 @@ type Config struct {
 	Grace time.Duration
 	// Status makes the frame that tells others of a user's status.
 	Status func(userID, userName string, online bool) *engine.Frame
+	// Changed is told of each user whose status at this node may have changed,
+	// on the workers: it must not block. nil: users' status is this node's own
+	// affair.
+	Changed func(userID string)
+	// EveryDevice has Changed told of each device that goes, too.
+	EveryDevice bool
 	// History is about rooms and users that have a log.
 	History History
 }
@@ -73,6 +79,7 @@ func NewHub(cfg Config, bus Subscriber) (*Hub, error) {
 	h.registry = newRegistry(h.sum, bus, h.logs, func(key Key, mask uint64) {
 		eachShard(mask, func(i int) { h.shards[i].inbox.push(op{kind: opRoomConfirmed, key: key}) })
 	})
+	h.registry.watches = cfg.Changed != nil
 	for i := range h.shards {
 		h.shards[i] = newShard(h, i)
 	}

@@ -9,8 +9,8 @@ const (
 	KindRoom Kind = iota
 	// KindUser are the devices of a user.
 	KindUser
-	// KindWatch are the connections that watch a user's status. They are local
-	// to a node: no channel of the bus belongs to them.
+	// KindWatch are the connections that watch a user's status. A channel of the
+	// bus belongs to them with Config.Changed only.
 	KindWatch
 )
 

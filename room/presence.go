@@ -32,6 +32,68 @@ func (h *Hub) Online(users []string) []string {
 	return online
 }
 
+// Status is how things are with a user at this node.
+type Status struct {
+	Here  bool // it has a device here, or had one within its grace
+	Name  string
+	Rooms []string // rooms with presence that it is in, or was within its grace; some twice
+}
+
+// Status takes a lock as Online does.
+func (h *Hub) Status(userID string) (st Status) {
+	s := h.shardOf(userID)
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	if d := s.departures[userID]; d != nil {
+		st = Status{Here: true, Name: d.name, Rooms: names(nil, d.rooms)}
+	}
+	if l := s.find(User(userID)); l != nil {
+		st.Here = true
+		for _, o := range l.occupants {
+			st.Name = o.member.name
+			st.Rooms = names(st.Rooms, o.member.presenceRooms(nil))
+		}
+	}
+	return st
+}
+
+func names(dst []string, keys []Key) []string {
+	for _, k := range keys {
+		dst = append(dst, k.Name)
+	}
+	return dst
+}
+
+// Users calls f for every user that is online on this node, within its grace too,
+// some of them twice. A lock is held meanwhile: f must be short and not call back.
+func (h *Hub) Users(f func(userID string)) {
+	for _, s := range h.shards {
+		s.mu.RLock()
+		for l := range s.lists.all() {
+			if l.kind == KindUser {
+				f(l.name)
+			}
+		}
+		for user := range s.departures {
+			f(user)
+		}
+		s.mu.RUnlock()
+	}
+}
+
+// Devices calls f for every device of a user on this node. A lock is held
+// meanwhile: f must be short and not call back.
+func (h *Hub) Devices(userID string, f func(*Member)) {
+	s := h.shardOf(userID)
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	if l := s.find(User(userID)); l != nil {
+		for _, o := range l.occupants {
+			f(o.member)
+		}
+	}
+}
+
 // InRoom returns up to limit users of a room on this node, each once, and how
 // many connections it has here.
 func (h *Hub) InRoom(name string, limit int) (users []Presence, connections int) {

@@ -38,6 +38,7 @@ type registry struct {
 	sum     func(Key) uint32
 	bus     Subscriber
 	logs    *logs
+	watches bool              // the status of users is heard through the bus
 	confirm func(Key, uint64) // tells the given shards that a room is confirmed
 	rooms   atomic.Int64      // rooms with members, KindRoom only
 	buckets [1 << bucketBits]bucket
@@ -108,7 +109,7 @@ func (r *registry) first(key Key, e *entry) {
 	if key.Kind == KindRoom {
 		r.rooms.Add(1)
 	}
-	if key.Kind == KindWatch {
+	if !r.subscribes(key) {
 		e.confirmed.Store(true)
 		return
 	}
@@ -137,13 +138,16 @@ func (r *registry) leave(key Key, shard int) {
 	if key.Kind == KindRoom {
 		r.rooms.Add(-1)
 	}
-	if key.Kind != KindWatch {
+	if r.subscribes(key) {
 		r.bus.Unsubscribe(key)
 	}
 	if r.logs.has(key) {
 		r.logs.close(key)
 	}
 }
+
+// subscribes reports whether a channel of the bus belongs to key.
+func (r *registry) subscribes(key Key) bool { return key.Kind != KindWatch || r.watches }
 
 // eachShard calls f with the index of every bit in mask.
 func eachShard(mask uint64, f func(i int)) {

@@ -202,9 +202,13 @@ func (s *shard) leave(m *Member, key Key, done func(error)) {
 		done(ErrNotMember)
 		return
 	}
+	presence := m.seats[i].list.presence
 	s.mu.Lock()
 	s.unseat(m, i, ErrGone)
 	s.mu.Unlock()
+	if presence {
+		s.changed(m.user)
+	}
 	s.answerOrphans() // joins come before the leave that ended them
 	done(nil)
 }

@@ -48,11 +48,17 @@ func (s *shard) cameOnline(m *Member) {
 // deviceGone is called when m has been detached from rooms with presence; last
 // says that it was the last device of its user.
 func (s *shard) deviceGone(m *Member, rooms []Key, last bool) {
+	if s.hub.cfg.EveryDevice {
+		s.changed(m.user)
+	}
 	switch {
 	case s.hub.cfg.Grace == 0 && last:
 		s.wentOffline(m.user, m.name, rooms)
 		return
-	case s.hub.cfg.Grace == 0, !last && len(rooms) == 0:
+	case !last && len(rooms) == 0:
+		return
+	case s.hub.cfg.Grace == 0:
+		s.changed(m.user)
 		return
 	}
 	d := s.departures[m.user]
@@ -62,9 +68,10 @@ func (s *shard) deviceGone(m *Member, rooms []Key, last bool) {
 		s.departures[m.user] = d
 		s.mu.Unlock()
 	}
-	d.name, d.here = m.name, !last
-	d.ends = s.now + ticks(s.hub.cfg.Grace) + 1
-	d.rooms = union(d.rooms, rooms)
+	d.here, d.ends = !last, s.now+ticks(s.hub.cfg.Grace)+1
+	s.mu.Lock()
+	d.name, d.rooms = m.name, union(d.rooms, rooms)
+	s.mu.Unlock()
 }
 
 // endGraces tells of the users whose grace is over.
@@ -78,6 +85,8 @@ func (s *shard) endGraces() {
 		s.mu.Unlock()
 		if !d.here {
 			s.wentOffline(user, d.name, d.rooms)
+		} else if len(d.rooms) > 0 {
+			s.changed(user)
 		}
 	}
 }
@@ -91,7 +100,10 @@ func (s *shard) wentOffline(user, name string, rooms []Key) {
 func (s *shard) enteredPresence(m *Member, key Key) {
 	related := []Key{Watch(m.user)}
 	if d := s.departures[m.user]; d != nil {
-		if removeKey(&d.rooms, key) {
+		s.mu.Lock()
+		known := removeKey(&d.rooms, key)
+		s.mu.Unlock()
+		if known {
 			return // back within the grace: its members believe it online
 		}
 		related = append(related, d.rooms...)
@@ -106,21 +118,46 @@ func (s *shard) enteredPresence(m *Member, key Key) {
 	s.announce(m.user, m.name, true, []Key{key}, related)
 }
 
-// announce has every shard that holds one of tell send the status frame. The
-// user's own devices are not told.
-func (s *shard) announce(user, name string, online bool, tell, except []Key) {
-	var mask uint64
-	for _, key := range tell {
-		mask |= s.hub.registry.shardsOf(key)
+// changed says that the status of a user at this node may have changed, to whoever
+// wants to know.
+func (s *shard) changed(user string) {
+	if s.hub.cfg.Changed != nil {
+		s.hub.cfg.Changed(user)
 	}
-	if mask == 0 {
+}
+
+// announce tells of a user's status, here or, with Config.Changed, by way of those
+// who know all nodes.
+func (s *shard) announce(user, name string, online bool, tell, except []Key) {
+	if s.hub.cfg.Changed != nil {
+		s.hub.cfg.Changed(user)
 		return
 	}
-	c := &statusChange{tell: tell, except: append(except, User(user))}
-	frame := s.hub.cfg.Status(user, name, online)
-	eachShard(mask, func(i int) {
-		s.hub.shards[i].inbox.push(op{kind: opStatus, status: c, frame: frame})
+	if s.hub.shardsOf(tell) != 0 {
+		s.hub.TellStatus(user, s.hub.cfg.Status(user, name, online), tell, except)
+	}
+}
+
+// TellStatus sends a frame about a user's status to the members of tell on this
+// node, to each once, but not to those of except nor to the user's own devices. It
+// does not wait; the slices are kept.
+func (h *Hub) TellStatus(userID string, frame *engine.Frame, tell, except []Key) {
+	c := &statusChange{tell: tell, except: append(except, User(userID))}
+	eachShard(h.shardsOf(tell), func(i int) {
+		h.shards[i].inbox.push(op{kind: opStatus, status: c, frame: frame})
 	})
+}
+
+// Concerns reports whether any of keys, which are no users', has members on this
+// node.
+func (h *Hub) Concerns(keys []Key) bool { return h.shardsOf(keys) != 0 }
+
+// shardsOf returns a bit for each shard with members of one of keys.
+func (h *Hub) shardsOf(keys []Key) (mask uint64) {
+	for _, key := range keys {
+		mask |= h.registry.shardsOf(key)
+	}
+	return mask
 }
 
 // tellStatus sends the frame once to each member concerned.

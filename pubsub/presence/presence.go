@@ -334,8 +334,9 @@ func (p *Presence) compareCall(life string, users []change) call {
 }
 
 func (p *Presence) presenceKey(user string) string { return p.cfg.Prefix + "presence:{" + user + "}" }
-func (p *Presence) devicesKey(user string) string  { return p.cfg.Prefix + "devices:{" + user + "}" }
-func (p *Presence) onlineKey(life string) string   { return p.cfg.Prefix + "online:" + life }
+
+func (p *Presence) devicesKey(user string) string { return p.cfg.Prefix + "devices:{" + user + "}" }
+func (p *Presence) onlineKey(life string) string  { return p.cfg.Prefix + "online:" + life }
 
 func flag(b bool) string {
 	if b {
