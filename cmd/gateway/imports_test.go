@@ -17,7 +17,8 @@ const module = "github.com/ginforge/gateway/"
 // tests: to the right and downwards in the picture of ARCHITECTURE.md. A new
 // package needs a line here.
 var arrows = map[string][]string{
-	"cmd/gateway":         {"session", "session/admission", "session/auth", "room", "engine", "message", "pubsub", "pubsub/nodes", "pubsub/presence", "cluster"},
+	"cmd/gateway":         {"session", "session/admission", "session/auth", "room", "engine", "message", "pubsub", "pubsub/nodes", "pubsub/presence", "pubsub/revoked", "cluster", "api"},
+	"api":                 {"cluster", "pubsub/nodes", "session/auth", "message"},
 	"cluster":             {"pubsub/nodes"},
 	"pubsub/presence":     {},
 	"session":             {"session/admission", "session/auth", "room", "engine", "message"},
@@ -30,6 +31,7 @@ var arrows = map[string][]string{
 	"pubsub/stream":       {},
 	"pubsub/sequencer":    {},
 	"pubsub/lease":        {},
+	"pubsub/revoked":      {},
 	"pubsub/notification": {"message"},
 	"pubsub/redistest":    {},
 	"pubsub/nodes":        {},
@@ -46,10 +48,10 @@ func isBench(pkg string) bool {
 // homes are the only packages that may import a library, besides bench.
 var homes = map[string][]string{
 	"github.com/lesismal/nbio":                  {"engine"},
-	"github.com/redis/go-redis":                 {"pubsub", "pubsub/notification", "pubsub/lease", "pubsub/nodes", "pubsub/presence", "pubsub/stream", "cmd/adminapi"}, // adminapi stands for a backend
+	"github.com/redis/go-redis":                 {"pubsub", "pubsub/notification", "pubsub/lease", "pubsub/nodes", "pubsub/presence", "pubsub/revoked", "pubsub/stream", "cmd/adminapi"}, // adminapi stands for a backend
 	"github.com/alicebob/miniredis":             {"pubsub"},
 	"github.com/golang-jwt/jwt":                 {"session/auth"},
-	"golang.org/x/time/rate":                    {"session/admission"},
+	"golang.org/x/time/rate":                    {"session/admission", "api"},
 	"github.com/bytedance/sonic":                {"message"},
 	"github.com/prometheus":                     {"cmd/gateway"},
 	"github.com/knadh/koanf":                    {"cmd/gateway"},
