@@ -1,6 +1,7 @@
 package auth
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"math"
@@ -100,18 +101,42 @@ func (c *claims) UnmarshalJSON(b []byte) error {
 	if err != nil {
 		return err
 	}
-	// The comparison with now is the library's, which takes them decoded.
-	for i, target := range [numClaims]any{
-		claimIssuer: &c.Issuer, claimAudience: &c.Audience, claimExpires: &c.ExpiresAt, claimNotBefore: &c.NotBefore,
-		claimIssuedAt: &c.IssuedAt,
-	} {
-		if raw := c.raw[i]; raw != nil && target != nil {
-			if err := json.Unmarshal(raw, target); err != nil {
-				return err
-			}
+	return c.register()
+}
+
+// register decodes the registered claims: the comparison with now is the
+// library's, which takes them decoded.
+func (c *claims) register() (err error) {
+	if c.ExpiresAt, err = date(c.raw[claimExpires]); err != nil {
+		return err
+	}
+	if c.NotBefore, err = date(c.raw[claimNotBefore]); err != nil {
+		return err
+	}
+	if c.IssuedAt, err = date(c.raw[claimIssuedAt]); err != nil {
+		return err
+	}
+	if raw := c.raw[claimIssuer]; raw != nil {
+		if err := json.Unmarshal(raw, &c.Issuer); err != nil {
+			return err
 		}
 	}
+	if raw := c.raw[claimAudience]; raw != nil {
+		return json.Unmarshal(raw, &c.Audience)
+	}
 	return nil
+}
+
+// date decodes a NumericDate (RFC 7519 section 2), nil when there is none.
+func date(raw json.RawMessage) (*jwt.NumericDate, error) {
+	if raw == nil {
+		return nil, nil
+	}
+	if seconds, err := strconv.ParseInt(string(raw), 10, 64); err == nil {
+		return jwt.NewNumericDate(time.Unix(seconds, 0)), nil
+	}
+	d := new(jwt.NumericDate)
+	return d, json.Unmarshal(raw, d)
 }
 
 // identity turns the claims of a checked token into who holds it.
@@ -186,6 +211,9 @@ func text(raw json.RawMessage) (string, bool) {
 		return "", false
 	}
 	if raw[0] == '"' {
+		if inside := raw[1 : len(raw)-1]; bytes.IndexByte(inside, '\\') < 0 {
+			return string(inside), true
+		}
 		var s string
 		err := json.Unmarshal(raw, &s)
 		return s, err == nil

@@ -24,12 +24,13 @@ var (
 // used by who does not know an extension (RFC 7515 section 4.1.11).
 var errCritical = errors.New("critical header extension")
 
-// Verifier checks tokens. It never changes, so any goroutine may use it.
+// Verifier checks tokens. Any goroutine may use it.
 type Verifier struct {
 	cfg       Config
 	parser    *jwt.Parser
 	secret    []byte           // for the HS algorithms alone
 	publicKey crypto.PublicKey // for the others alone
+	shortcut  shortcut
 }
 
 // NewVerifier returns a Verifier for cfg, or what Validate says of it.
@@ -50,7 +51,9 @@ func NewVerifier(cfg Config) (*Verifier, error) {
 	if cfg.Audience != "" {
 		options = append(options, jwt.WithAudience(cfg.Audience))
 	}
-	return &Verifier{cfg: cfg, parser: jwt.NewParser(options...), secret: []byte(cfg.Secret), publicKey: key}, nil
+	v := &Verifier{cfg: cfg, parser: jwt.NewParser(options...), secret: []byte(cfg.Secret), publicKey: key}
+	v.shortcut.secret, v.shortcut.validator = v.secret, jwt.NewValidator(options...)
+	return v, nil
 }
 
 // Verify returns who holds the token. Its errors are ErrMissing, ErrExpired or
@@ -63,11 +66,21 @@ func (v *Verifier) Verify(token string) (Identity, error) {
 	if len(token) > maxTokenBytes {
 		return Identity{}, fmt.Errorf("%w: longer than %d bytes", ErrInvalid, maxTokenBytes)
 	}
-	var c claims
-	if _, err := v.parser.ParseWithClaims(token, &c, v.key); err != nil {
-		return Identity{}, refusal(err)
+	var id Identity
+	use := func(c *claims) (err error) {
+		id, err = c.identity(v.cfg.Leeway)
+		return err
 	}
-	id, err := c.identity(v.cfg.Leeway)
+	done, err := v.shortcut.accept(token, use)
+	if !done {
+		var c claims
+		parsed, parseErr := v.parser.ParseWithClaims(token, &c, v.key)
+		if parseErr != nil {
+			return Identity{}, refusal(parseErr)
+		}
+		v.shortcut.learn(token, parsed.Method)
+		err = use(&c)
+	}
 	if err != nil {
 		return Identity{}, fmt.Errorf("%w: %w", ErrInvalid, err)
 	}
