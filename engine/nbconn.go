@@ -57,5 +57,15 @@ type httpConn struct {
 	from netip.AddrPort
 }
 
-// RemoteAddr is the peer's address.
-func (c *httpConn) RemoteAddr() net.Addr { return net.TCPAddrFromAddrPort(c.from) }
+// RemoteAddr is the peer's address. nbhttp asks for every request, only to have it
+// as a string.
+func (c *httpConn) RemoteAddr() net.Addr { return (*peerAddr)(&c.from) }
+
+// peerAddr is an address and port as package net wants it.
+type peerAddr netip.AddrPort
+
+// Network implements net.Addr.
+func (*peerAddr) Network() string { return "tcp" }
+
+// String implements net.Addr: "192.0.2.1:25" or "[2001:db8::1]:80".
+func (a *peerAddr) String() string { return netip.AddrPort(*a).String() }

@@ -64,6 +64,8 @@ type Bus struct {
 	handler  Handler
 	log      zerolog.Logger
 	embedded *embedded // nil when Redis is elsewhere
+
+	idle     func() // set by OnIdle, before Run; may be nil
 	commands redis.UniversalClient
 
 	// Each guards itself.
@@ -113,6 +115,11 @@ func Open(cfg Config, h Handler, log zerolog.Logger) (*Bus, error) {
 	b.closing, b.stop = context.WithCancel(context.Background())
 	return b, nil
 }
+
+// OnIdle sets what is called, on the reader goroutine, when the Handler has had
+// all the messages that were read, before more are read or waited for. It must be
+// called before Run.
+func (b *Bus) OnIdle(f func()) { b.idle = f }
 
 // Run connects to Redis, keeps the connection in the face of failures, and
 // publishes, until ctx ends or Close is called. It returns nil after its

@@ -16,6 +16,7 @@ const (
 	defaultEmbeddedListen = "127.0.0.1:6379"
 	defaultPrefix         = "websocket:"
 	defaultLinger         = 30 * time.Second
+	defaultCoalesce       = 16 * time.Millisecond
 	defaultQueueMessages  = 4096
 	defaultQueueBytes     = 16 << 20
 	defaultQueueAsks      = 8192
@@ -24,11 +25,14 @@ const (
 	defaultHealthInterval = 5 * time.Second
 )
 
+// maxCoalesce bounds Config.Coalesce: beyond it, delay would be felt.
+const maxCoalesce = time.Second
+
 // maxPrefixBytes bounds Config.Prefix, which every channel name repeats.
 const maxPrefixBytes = 128
 
 // Config says which Redis a Bus talks to and how. A zero field means its
-// default, except Linger, for which zero is a value.
+// default, except Linger and Coalesce, for which zero is a value.
 type Config struct {
 	// URL is "embedded" (the default: an in-process Redis for development
 	// and demonstrations) or the address of a real one:
@@ -57,6 +61,12 @@ type Config struct {
 	// Redis nothing. Zero leaves at once. DefaultConfig has 30 s.
 	Linger time.Duration
 
+	// Coalesce is how long messages may be left unread that come close behind
+	// others, so that they are delivered together: a lone message is never
+	// delayed, a stream of more than one in this time by half of it on average.
+	// Zero reads at once. DefaultConfig has 16 ms, a frame of a display.
+	Coalesce time.Duration
+
 	// QueueMessages and QueueBytes bound what Publish has accepted and Redis
 	// has not answered yet (4096 messages, 16 MiB). Beyond either, Publish
 	// returns ErrBusy.
@@ -80,7 +90,7 @@ type Config struct {
 
 // DefaultConfig returns the configuration with every default spelled out.
 func DefaultConfig() Config {
-	c := Config{Linger: defaultLinger}
+	c := Config{Linger: defaultLinger, Coalesce: defaultCoalesce}
 	return c.withDefaults()
 }
 
@@ -97,6 +107,8 @@ func (c Config) Validate() error {
 		}
 	}
 	check(c.Linger >= 0, "redis.linger: %v is negative; want 0s (leave at once) or more", c.Linger)
+	check(c.Coalesce >= 0 && c.Coalesce <= maxCoalesce,
+		"redis.coalesce: %v; want 0s (deliver at once) to %v", c.Coalesce, maxCoalesce)
 	check(c.QueueMessages > 0, "redis.queue_messages: %d; want 1 or more", c.QueueMessages)
 	check(c.QueueBytes > 0, "redis.queue_bytes: %d; want 1 or more", c.QueueBytes)
 	check(c.QueueAsks > 0, "pubsub: queue of %d questions; want 1 or more", c.QueueAsks)

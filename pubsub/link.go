@@ -51,6 +51,10 @@ type link struct {
 	ctx    context.Context       // ends with the link; its cause says why
 	cancel context.CancelCauseFunc
 
+	// Owned by the reader.
+	readAt    time.Time // when the last read returned
+	delivered bool      // it brought messages
+
 	up        atomic.Bool  // the connection stands; no other may be dialled
 	idleSince atomic.Int64 // Unix nanoseconds since when the reader waits for Redis, 0 while it does not
 }
@@ -122,6 +126,7 @@ func (l *link) read() error {
 		}
 		switch p.kind {
 		case pushMessage:
+			l.delivered = true
 			l.bus.deliver(p.channel, p.payload)
 		case pushSubscribe:
 			l.confirm(p.channel)
@@ -137,7 +142,25 @@ func (l *link) read() error {
 func (l *link) Read(b []byte) (int, error) {
 	l.idleSince.Store(time.Now().UnixNano())
 	defer l.idleSince.Store(0)
-	return l.conn.Read(b)
+	if l.delivered && l.bus.idle != nil {
+		l.bus.idle()
+	}
+	l.coalesce()
+	n, err := l.conn.Read(b)
+	l.readAt, l.delivered = time.Now(), false
+	return n, err
+}
+
+// coalesce lets messages gather that come close behind the last ones. What is
+// read together wakes every shard once, and the clients of a machine that sleeps
+// between two messages cost the kernel a wake-up for each write.
+func (l *link) coalesce() {
+	if !l.delivered {
+		return
+	}
+	if d := l.bus.cfg.Coalesce - time.Since(l.readAt); d > 0 {
+		pause(l.ctx, d)
+	}
 }
 
 // deliver gives one message to the Handler.

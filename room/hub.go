@@ -6,6 +6,7 @@ import (
 	"hash/maphash"
 	"runtime"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/ginforge/gateway/engine"
@@ -61,6 +62,7 @@ type Hub struct {
 	registry *registry
 	logs     *logs
 	stats    counters
+	asleep   atomic.Uint64 // the shards that Flush has to wake, as bits
 }
 
 // NewHub makes a hub; Run brings it to life.
@@ -174,6 +176,25 @@ func (h *Hub) Deliver(key Key, frame *engine.Frame) {
 		return
 	}
 	eachShard(h.registry.shardsOf(key), func(i int) { h.shards[i].inbox.pushWait(o) })
+}
+
+// Enqueue is Deliver, but workers that sleep begin with it at the next Flush: who
+// has many messages at hand wakes each of them once.
+func (h *Hub) Enqueue(key Key, frame *engine.Frame) {
+	o := op{kind: opDeliver, key: key, frame: frame}
+	mask := uint64(0)
+	if key.Kind == KindUser {
+		mask = 1 << h.shardOf(key.Name).index
+	} else {
+		mask = h.registry.shardsOf(key)
+	}
+	h.asleep.Or(mask)
+	eachShard(mask, func(i int) { h.shards[i].inbox.pushQuietly(o) })
+}
+
+// Flush has the workers begin with what was enqueued.
+func (h *Hub) Flush() {
+	eachShard(h.asleep.Swap(0), func(i int) { h.shards[i].inbox.wake() })
 }
 
 // Broadcast sends a frame to every member of this node. It may wait as Deliver

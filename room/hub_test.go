@@ -42,6 +42,36 @@ func TestConfig_Validate(t *testing.T) {
 	}
 }
 
+func TestHub_WhatIsEnqueuedIsSentAtTheFlush(t *testing.T) {
+	w, stop := runWorld(t, nil)
+	ann, bob := newDevice("ann"), newDevice("bob")
+	for _, d := range []*device{ann, bob} {
+		done := make(chan error)
+		w.Attach(&d.Member, func(error) {})
+		w.Join(&d.Member, Room("chat"), false, func(err error) { done <- err })
+		if err := <-done; err != nil {
+			t.Fatal(err)
+		}
+	}
+	w.Enqueue(Room("chat"), text("one"))
+	w.Enqueue(User("ann"), text("two"))
+	w.Enqueue(Room("nobody"), text("lost"))
+	w.Enqueue(Room("chat"), text("three"))
+	w.Flush()
+	w.Flush() // harmless
+	for deadline := time.Now().Add(10 * time.Second); ; {
+		if !slices.ContainsFunc(w.shards, func(s *shard) bool { return s.inbox.peek() > 0 }) {
+			break
+		}
+		if time.Now().After(deadline) {
+			t.Fatal("a worker sleeps after Flush")
+		}
+	}
+	stop() // what was taken has been sent then
+	ann.wantMessages(t, "one", "two", "three")
+	bob.wantMessages(t, "one", "three")
+}
+
 func TestHub_UserMessageReachesAllDevicesAndNobodyElse(t *testing.T) {
 	w := newWorld(t, nil)
 	phone, laptop, bob := w.attach("ann"), w.attach("ann"), w.attach("bob")

@@ -69,9 +69,7 @@ func (b *inbox) push(o op) {
 func (b *inbox) pushWait(o op) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	for b.bytes > maxInboxBytes && !b.closed {
-		b.room.Wait()
-	}
+	b.waitLocked()
 	b.bytes += o.frame.Len()
 	b.pushLocked(o)
 }
@@ -89,7 +87,41 @@ func (b *inbox) pushFrame(o op) {
 func (b *inbox) waitForRoom() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	b.waitLocked()
+}
+
+// maxAsleep is how many deliveries a worker may be left to sleep over.
+const maxAsleep = 256
+
+// pushQuietly is pushWait, but lets a worker that sleeps do so until wake, unless
+// a lot has gathered.
+func (b *inbox) pushQuietly(o op) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.waitLocked()
+	if b.closed {
+		return
+	}
+	b.bytes += o.frame.Len()
+	b.ops = append(b.ops, o)
+	if len(b.ops) == maxAsleep {
+		b.filled.Signal()
+	}
+}
+
+// wake has the worker look at what was pushed quietly.
+func (b *inbox) wake() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if len(b.ops) > 0 {
+		b.filled.Signal()
+	}
+}
+
+// waitLocked waits while the worker, which is awake then, is too far behind.
+func (b *inbox) waitLocked() {
 	for b.bytes > maxInboxBytes && !b.closed {
+		b.filled.Signal()
 		b.room.Wait()
 	}
 }
@@ -99,9 +131,7 @@ func (b *inbox) pushLocked(o op) {
 		return
 	}
 	b.ops = append(b.ops, o)
-	if len(b.ops) == 1 {
-		b.filled.Signal()
-	}
+	b.filled.Signal() // next to nothing when the worker is awake
 }
 
 // take waits for work and returns all of it; reuse is the slice that the worker

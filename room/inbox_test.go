@@ -1,6 +1,7 @@
 package room
 
 import (
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -32,6 +33,75 @@ func TestInbox_DeliveriesWaitForAWorkerThatIsBehind(t *testing.T) {
 		if got := len(b.take(nil)); entered != 5 || got != 2 {
 			t.Errorf("%d deliveries got in, and the worker took %d; want 5 and the 2 that waited", entered, got)
 		}
+	})
+}
+
+// worker takes batches until the inbox is closed, and says how many ops each has.
+func worker(b *inbox) (batches func() []int) {
+	var sizes []int
+	go func() {
+		for ops := b.take(nil); ops != nil; ops = b.take(nil) {
+			sizes = append(sizes, len(ops))
+		}
+	}()
+	return func() []int {
+		synctest.Wait()
+		return sizes
+	}
+}
+
+func TestInbox_QuietDeliveriesWaitForTheWake(t *testing.T) {
+	for name, tt := range map[string]struct {
+		then func(*inbox)
+		want []int
+	}{
+		"nothing":          {func(*inbox) {}, nil},
+		"wake":             {(*inbox).wake, []int{2}},
+		"something louder": {func(b *inbox) { b.push(op{kind: opTick}) }, []int{3}},
+		"a delivery":       {func(b *inbox) { b.pushWait(op{kind: opDeliver, frame: text("x")}) }, []int{3}},
+		"close":            {(*inbox).close, []int{2}},
+		"a lot": {func(b *inbox) {
+			for range maxAsleep - 2 {
+				b.pushQuietly(op{kind: opDeliver, frame: text("x")})
+			}
+		}, []int{maxAsleep}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				var b inbox
+				b.init()
+				defer b.close()
+				batches := worker(&b)
+				batches() // the worker sleeps
+				b.pushQuietly(op{kind: opDeliver, frame: text("x")})
+				b.pushQuietly(op{kind: opDeliver, frame: text("y")})
+				tt.then(&b)
+				if got := batches(); !slices.Equal(got, tt.want) {
+					t.Errorf("the worker took batches of %v, want %v", got, tt.want)
+				}
+			})
+		})
+	}
+}
+
+func TestInbox_QuietDeliveriesWakeAWorkerThatIsFarBehind(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var b inbox
+		b.init()
+		batches := worker(&b)
+		batches()
+		for range 5 {
+			b.pushQuietly(op{kind: opDeliver, frame: half})
+		}
+		b.wake()
+		total := 0
+		for _, n := range batches() {
+			total += n
+		}
+		if total != 5 {
+			t.Errorf("the worker took %d deliveries, want all 5", total)
+		}
+		b.close()
 	})
 }
 

@@ -41,7 +41,7 @@ type inbound struct {
 // Receive brings a payload that Redis delivered to the connections of this node.
 // What cannot be delivered is counted, logged once in a while, and dropped. It
 // is called by one goroutine, the reader of the bus, and may wait when this node
-// is behind.
+// is behind. Received has to follow, after one payload or after many.
 func (m *Manager) Receive(to Target, name, payload string) {
 	in := &m.in
 	in.raw = append(in.raw[:0], payload...)
@@ -74,11 +74,15 @@ func (m *Manager) deliver(to Target, name string, frame *engine.Frame) {
 	case ToAll:
 		m.hub.Broadcast(frame)
 	case ToUser, ToUserNotification:
-		m.hub.Deliver(room.User(name), frame)
+		m.hub.Enqueue(room.User(name), frame)
 	case ToRoom:
-		m.hub.Deliver(room.Room(name), frame)
+		m.hub.Enqueue(room.Room(name), frame)
 	}
 }
+
+// Received has what Receive brought sent out; it is to be called when no more is
+// at hand.
+func (m *Manager) Received() { m.hub.Flush() }
 
 // causeOf says which of the causes made package message refuse a payload.
 func causeOf(err error) int {

@@ -55,6 +55,12 @@ type world struct {
 	log *logBuffer
 }
 
+// Receive has a lone payload delivered, as the bus does.
+func (w *world) Receive(to Target, name, payload string) {
+	w.Manager.Receive(to, name, payload)
+	w.Received()
+}
+
 // newWorld makes a world that lasts until the test ends; edit may be nil.
 func newWorld(t testing.TB, edit func(*Config)) *world {
 	t.Helper()

@@ -66,6 +66,7 @@ type RedisConfig struct {
 	EmbeddedListen string        `koanf:"embedded_listen"`
 	Prefix         string        `koanf:"prefix"`
 	Linger         time.Duration `koanf:"linger"`
+	Coalesce       time.Duration `koanf:"coalesce"`
 	QueueMessages  int           `koanf:"queue_messages"`
 	QueueBytes     int           `koanf:"queue_bytes"`
 }
@@ -217,6 +218,7 @@ func DefaultConfig() Config {
 			EmbeddedListen: "127.0.0.1:6379",
 			Prefix:         "websocket:",
 			Linger:         30 * time.Second,
+			Coalesce:       16 * time.Millisecond,
 			QueueMessages:  4096,
 			QueueBytes:     16 << 20,
 		},

@@ -29,6 +29,7 @@ func busConfig(c Config) pubsub.Config {
 	cfg.EmbeddedListen = c.Redis.EmbeddedListen
 	cfg.Prefix = c.Redis.Prefix
 	cfg.Linger = c.Redis.Linger
+	cfg.Coalesce = c.Redis.Coalesce
 	cfg.QueueMessages = c.Redis.QueueMessages
 	cfg.QueueBytes = c.Redis.QueueBytes
 	return cfg

@@ -37,6 +37,7 @@ func TestMapping_WhatIsValidHereIsValidThere(t *testing.T) {
 	least.Engine.PingInterval, least.Engine.PongTimeout = 2*time.Second, time.Second
 	least.Engine.Compression = CompressionConfig{Level: 1}
 	least.Presence.Grace, least.ReconnectWindow, least.Redis.Linger = 0, 0, 0
+	least.Redis.Coalesce = 0
 	least.Redis.QueueMessages, least.Redis.QueueBytes = 1, 512
 
 	most := DefaultConfig()
@@ -58,6 +59,7 @@ func TestMapping_WhatIsValidHereIsValidThere(t *testing.T) {
 	most.Engine.Origins = []string{"*", "https://example.com", "https://*.example.com:8443", "http://localhost:5173"}
 	most.Engine.Subprotocols = []string{"chat.v1"}
 	most.Presence.Grace, most.ReconnectWindow, most.Redis.Linger = time.Hour, time.Hour, time.Hour
+	most.Redis.Coalesce = time.Second
 	most.Redis.QueueMessages, most.Redis.QueueBytes = 1<<20, maxQueueBytes
 	most.Namespaces["app.v1"] = NamespaceConfig{Presence: true, Join: allowCaps, Publish: allowNone, MessageBytes: maxMessageBytes}
 

@@ -81,6 +81,7 @@ func (n *node) assemble(verifier *auth.Verifier) (err error) {
 	if n.engine, err = engine.New(engineConfig(n.cfg), n.public, n.component("engine")); err != nil {
 		return err
 	}
+	n.bus.OnIdle(n.sessions.Received)
 	n.sessions.Serve(n.engine)
 	n.publicRoutes(n.public)
 	n.admin = newAdminServer(n.cfg.AdminListen, n.metrics())

@@ -95,6 +95,7 @@ func (c Config) validateRedis() error {
 	p.address("redis.embedded_listen", r.EmbeddedListen)
 	p.unless(r.Prefix != "", "redis.prefix", r.Prefix, "what begins the name of each channel, such as websocket:")
 	p.span("redis.linger", r.Linger, 0, time.Hour)
+	p.span("redis.coalesce", r.Coalesce, 0, time.Second)
 	p.count("redis.queue_messages", r.QueueMessages, 1, 1<<20, "messages")
 	p.count("redis.queue_bytes", r.QueueBytes, 2*c.Limits.MessageBytes, maxQueueBytes,
 		"bytes (the least is twice limits.message_bytes)")

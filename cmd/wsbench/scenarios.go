@@ -22,8 +22,9 @@ type scenario struct {
 var scenarios = []scenario{
 	{
 		name: "connect", short: "Open connections as a storm or at a rate: handshakes a second, their latency and CPU",
-		example:  "  wsbench connect -n 15000\n  wsbench connect -n 15000 --arrival 2000",
+		example:  "  wsbench connect -n 15000\n  wsbench connect -n 15000 --arrival 2000\n  wsbench connect -n 15000 --rooms 0",
 		defaults: bench.Parameters{Connections: 15_000, Rooms: 1},
+		flags:    roomsFlag,
 		make:     func(p bench.Parameters) bench.Scenario { return bench.Connect{P: p} },
 	},
 	{

@@ -2,6 +2,7 @@ package auth
 
 import (
 	"net/http"
+	"net/url"
 	"strings"
 )
 
@@ -19,7 +20,7 @@ const bearer = "bearer"
 // browser gives up a connection that takes none of its subprotocols.
 func FromRequest(r *http.Request, cookie string) (token, subprotocol string) {
 	subprotocol, offered := fromSubprotocols(r.Header.Values("Sec-WebSocket-Protocol"))
-	if token = r.URL.Query().Get("token"); token != "" {
+	if token = fromQuery(r.URL.RawQuery); token != "" {
 		return token, subprotocol
 	}
 	if token = fromAuthorization(r.Header.Get("Authorization")); token != "" {
@@ -32,6 +33,21 @@ func FromRequest(r *http.Request, cookie string) (token, subprotocol string) {
 		return c.Value, subprotocol
 	}
 	return "", subprotocol
+}
+
+// fromQuery returns the first parameter called token, as url.ParseQuery would,
+// but keeps nothing of the others.
+func fromQuery(query string) string {
+	for parameter := range strings.SplitSeq(query, "&") {
+		value, ok := strings.CutPrefix(parameter, "token=")
+		if !ok || strings.ContainsRune(parameter, ';') {
+			continue
+		}
+		if token, err := url.QueryUnescape(value); err == nil {
+			return token
+		}
+	}
+	return ""
 }
 
 // fromAuthorization returns the token of "Bearer JWT". Schemes are compared
