@@ -1,0 +1,204 @@
+package ledger
+
+import (
+	"fmt"
+	"sync"
+	"time"
+)
+
+// Source says how a message was published.
+type Source uint8
+
+// The sources.
+const (
+	Durable Source = iota // by the backends' Go client
+	Bare                  // PUBLISH, in any language
+	Stream                // XADD, in any language
+	Member                // room_message of a client
+	numSources
+)
+
+// Sources are all sources, in order.
+var Sources = []Source{Durable, Bare, Stream, Member}
+
+// String is the source in tables.
+func (s Source) String() string {
+	return [...]string{"Go client", "PUBLISH", "XADD", "room_message"}[s]
+}
+
+// Stamp tells a message from all others of a run. Messages carry it in their
+// content as "chaos":[LOG,N].
+type Stamp struct {
+	Log int // as Book.Open returned it
+	N   int // its number in the log, from 0 in the order of Publish
+}
+
+// Position is a place in a log: a life of it, and a number that grows by one.
+type Position struct {
+	Epoch  string
+	Offset uint64
+}
+
+// status is what a message's publisher knows.
+type status uint8
+
+const (
+	pending status = iota // no answer: it may have been taken
+	acknowledged
+	refused
+)
+
+// message is one published message.
+type message struct {
+	at        time.Time
+	source    Source
+	status    status
+	publisher int
+	after     int // the last of its publisher's that was acknowledged before this was sent, or -1
+	epoch     int // of its place; an index into log.epochs
+	offset    uint64
+	received  int // by how many seats
+}
+
+// log is what is known of one room or inbox.
+type log struct {
+	name     string
+	messages []message
+	epochs   []string
+	places   map[place]int // who is where
+	last     map[int]int   // by publisher: its last acknowledged message
+	seats    []*Seat
+}
+
+// place is a position with the epoch's index.
+type place struct {
+	epoch  int
+	offset uint64
+}
+
+// Book is the books of one run.
+type Book struct {
+	now func() time.Time
+
+	mu     sync.Mutex // guards the fields below, and all seats
+	logs   []*log
+	risks  []span
+	counts Counts
+	events []string // the first few faults, in words
+}
+
+// span is a time with an end; a zero end is not over.
+type span struct{ from, to time.Time }
+
+// Counts are what is known while a run goes on.
+type Counts struct {
+	Published    int // messages whose publisher was told that they were taken
+	Refused      int // messages whose publisher was told that they were not, and gave up
+	Delivered    int // messages that a seat had not had before
+	Duplicated   int
+	OutOfOrder   int
+	Dropped      int // not beyond the receiver's position, where that is allowed
+	Gaps         int // offsets jumped over on a line; repaired unless also lost
+	Unnumbered   int // messages without an offset in a log that must have them
+	Unrecovered  int // recovered: false
+	Strange      int // stamps that nobody has published
+	NewEpochs    int // epochs besides the first of each log
+	BySource     [numSources]int
+	Misdelivered int // messages of a log in which the receiver has no seat
+}
+
+// New returns empty books; now is time.Now outside of tests.
+func New(now func() time.Time) *Book { return &Book{now: now} }
+
+// Open begins the books of a log and returns its number.
+func (b *Book) Open(name string) int {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.logs = append(b.logs, &log{name: name, places: make(map[place]int), last: make(map[int]int)})
+	return len(b.logs) - 1
+}
+
+// Publish notes that a publisher is about to send a message to a log. A message
+// that is sent again with the same id keeps its stamp and is not noted again.
+func (b *Book) Publish(logID int, source Source, publisher int) Stamp {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	l := b.logs[logID]
+	after, known := l.last[publisher]
+	if !known {
+		after = -1
+	}
+	l.messages = append(l.messages, message{at: b.now(), source: source, publisher: publisher, after: after})
+	return Stamp{Log: logID, N: len(l.messages) - 1}
+}
+
+// Acknowledge notes that the publisher was told that its message was taken.
+func (b *Book) Acknowledge(s Stamp) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	l := b.logs[s.Log]
+	m := &l.messages[s.N]
+	if m.status == acknowledged {
+		return
+	}
+	m.status = acknowledged
+	l.last[m.publisher] = max(s.N, l.last[m.publisher])
+	b.counts.Published++
+	b.counts.BySource[m.source]++
+}
+
+// Refuse notes that the publisher was told that its message was not taken, and
+// has given it up.
+func (b *Book) Refuse(s Stamp) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.logs[s.Log].messages[s.N].status = refused
+	b.counts.Refused++
+}
+
+// Risk says that from now on, until Safe, Redis may lose what PUBLISH gave it.
+func (b *Book) Risk() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.risks = append(b.risks, span{from: b.now().Add(-riskBefore)})
+}
+
+// riskBefore is how long before Redis was hit a PUBLISH that it has answered may
+// still be on its way.
+const riskBefore = time.Second
+
+// Safe ends Risk.
+func (b *Book) Safe() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if n := len(b.risks); n > 0 && b.risks[n-1].to.IsZero() {
+		b.risks[n-1].to = b.now()
+	}
+}
+
+// atRiskLocked reports whether Redis was being hit at a time.
+func (b *Book) atRiskLocked(at time.Time) bool {
+	for _, r := range b.risks {
+		if !at.Before(r.from) && (r.to.IsZero() || !at.After(r.to)) {
+			return true
+		}
+	}
+	return false
+}
+
+// Counts returns what is known so far.
+func (b *Book) Counts() Counts {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.counts
+}
+
+// maxEvents bounds what is kept in words: the first faults tell most.
+const maxEvents = 40
+
+// noteLocked keeps a fault in words.
+func (b *Book) noteLocked(format string, args ...any) {
+	if len(b.events) < maxEvents {
+		b.events = append(b.events, b.now().Format("15:04:05.000 ")+fmt.Sprintf(format, args...))
+	}
+}

@@ -1,0 +1,208 @@
+package ledger
+
+import (
+	"sync"
+	"time"
+)
+
+// Presence compares what watchers were told of users with the truth. It may be
+// used from any goroutine.
+//
+// A watcher's view of a user is wrong when it differs from the truth although
+// neither the truth nor Redis has changed for the allowance: the time that a
+// dead node's lease and the grace may take. An episode begins when a view becomes
+// wrong and lasts until it is right, or until the watcher's connection ends, since
+// nothing can be told to who is not there. An offline edge for a user who was not
+// away for as long as the grace is a flap.
+type Presence struct {
+	now       func() time.Time
+	allowance time.Duration
+	grace     time.Duration
+
+	mu       sync.Mutex // guards the fields below
+	users    map[string]*truth
+	watchers map[string]map[string]*view
+	unsettle time.Time // Redis was away until then; zero: it is there
+	away     bool
+	result   PresenceResult
+}
+
+// truth is what is the case.
+type truth struct {
+	connections int
+	changed     time.Time // when it became online or offline
+	before      time.Time // when it had changed before that
+}
+
+// view is what one watcher was told of one user.
+type view struct {
+	online  bool
+	changed time.Time // when it was told so
+	wrong   time.Time // since when; zero: it is right
+}
+
+// PresenceResult is what was found.
+type PresenceResult struct {
+	Edges   int           // user_status frames that watchers got
+	Errors  int           // episodes in which a watcher was wrong for longer than allowed
+	Longest time.Duration // of them, beyond the allowance
+	Total   time.Duration // of all of them together
+	Flaps   int           // offline edges for users who were not away
+}
+
+// NewPresence returns empty books; now is time.Now outside of tests.
+func NewPresence(now func() time.Time, allowance, grace time.Duration) *Presence {
+	return &Presence{
+		now: now, allowance: allowance, grace: grace,
+		users: make(map[string]*truth), watchers: make(map[string]map[string]*view),
+	}
+}
+
+// Came notes that a connection of a user is up.
+func (p *Presence) Came(user string) { p.shift(user, 1) }
+
+// Went notes that one has ended.
+func (p *Presence) Went(user string) { p.shift(user, -1) }
+
+func (p *Presence) shift(user string, by int) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	t := p.users[user]
+	if t == nil {
+		t = &truth{}
+		p.users[user] = t
+	}
+	was := t.connections > 0
+	if t.connections += by; was != (t.connections > 0) {
+		t.before, t.changed = t.changed, p.now()
+	}
+}
+
+// Watches notes the answer to a watcher's `watch`: whom it watches, and who of
+// them is online.
+func (p *Presence) Watches(watcher string, users, online []string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	views := make(map[string]*view, len(users))
+	for _, u := range users {
+		views[u] = &view{changed: p.now()}
+	}
+	for _, u := range online {
+		if v := views[u]; v != nil {
+			v.online = true
+		}
+	}
+	p.endLocked(watcher)
+	p.watchers[watcher] = views
+}
+
+// Left notes that a watcher's connection has ended.
+func (p *Presence) Left(watcher string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.endLocked(watcher)
+}
+
+// endLocked ends the episodes of a watcher.
+func (p *Presence) endLocked(watcher string) {
+	for _, v := range p.watchers[watcher] {
+		p.rightLocked(v)
+	}
+	delete(p.watchers, watcher)
+}
+
+// Told notes an edge that a watcher was told of.
+func (p *Presence) Told(watcher, user string, online bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	v := p.watchers[watcher][user]
+	if v == nil {
+		return
+	}
+	p.result.Edges++
+	if t := p.users[user]; !online && t != nil && v.online && !p.wasAwayLocked(t) {
+		p.result.Flaps++
+	}
+	v.online, v.changed = online, p.now()
+}
+
+// wasAwayLocked reports whether a user is away, or was for the grace within the
+// time that news may take.
+func (p *Presence) wasAwayLocked(t *truth) bool {
+	if t.connections == 0 {
+		return p.now().Sub(t.changed) >= p.grace*9/10 // clocks and rounding
+	}
+	return p.now().Sub(t.changed) < p.allowance && t.changed.Sub(t.before) >= p.grace*9/10
+}
+
+// Unsettle says that Redis is away: nodes cannot tell each other anything, and
+// after Settle need the allowance to catch up.
+func (p *Presence) Unsettle() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.away = true
+}
+
+// Settle ends Unsettle.
+func (p *Presence) Settle() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.away, p.unsettle = false, p.now()
+}
+
+// Check compares all views with the truth; it is to be called a few times a
+// second.
+func (p *Presence) Check() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	now := p.now()
+	for _, views := range p.watchers {
+		for user, v := range views {
+			if t := p.users[user]; t != nil {
+				p.compareLocked(now, t, v)
+			}
+		}
+	}
+}
+
+func (p *Presence) compareLocked(now time.Time, t *truth, v *view) {
+	if v.online == (t.connections > 0) {
+		p.rightLocked(v)
+		return
+	}
+	since := t.changed
+	if p.unsettle.After(since) {
+		since = p.unsettle
+	}
+	due := since.Add(p.allowance)
+	if v.changed.After(due) { // it was right, or has just been asked for
+		due = v.changed
+	}
+	if !p.away && now.After(due) && v.wrong.IsZero() {
+		v.wrong = due
+		p.result.Errors++
+	}
+}
+
+// rightLocked ends an episode, if there is one.
+func (p *Presence) rightLocked(v *view) {
+	if v.wrong.IsZero() {
+		return
+	}
+	lasted := p.now().Sub(v.wrong)
+	v.wrong = time.Time{}
+	p.result.Total += lasted
+	p.result.Longest = max(p.result.Longest, lasted)
+}
+
+// Result ends all episodes and returns what was found.
+func (p *Presence) Result() PresenceResult {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, views := range p.watchers {
+		for _, v := range views {
+			p.rightLocked(v)
+		}
+	}
+	return p.result
+}
