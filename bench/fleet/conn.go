@@ -179,6 +179,23 @@ func (f *Fleet) consume(i int, data []byte) ([]byte, error) {
 	return f.frames(i, data)
 }
 
+// Hush stops reading from connection i, or goes on with it: a client that has no
+// time. An end that the kernel reports by itself (RST) is still noticed.
+func (f *Fleet) Hush(i int, hushed bool) error {
+	c := &f.conns[i]
+	if c.state != stateOpen {
+		return fmt.Errorf("fleet: connection %d is not open", i)
+	}
+	ev := unix.EpollEvent{Events: unix.EPOLLIN | unix.EPOLLRDHUP, Fd: c.fd}
+	if hushed {
+		ev.Events = 0
+	}
+	if err := unix.EpollCtl(f.epfd, unix.EPOLL_CTL_MOD, int(c.fd), &ev); err != nil {
+		return fmt.Errorf("fleet: epoll: %w", err)
+	}
+	return nil
+}
+
 // Started returns when connection i was meant to begin, in nanoseconds of Now.
 func (f *Fleet) Started(i int) int64 { return f.conns[i].started }
 

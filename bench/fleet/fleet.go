@@ -26,6 +26,14 @@ type Handler interface {
 	Closed(i int, code int, err error)
 }
 
+// CloseHandler is a Handler that wants to know what a close frame says.
+type CloseHandler interface {
+	Handler
+	// Closing is called when the server's close frame arrives, before Closed; reason
+	// is only valid during the call.
+	Closing(i int, code int, reason []byte)
+}
+
 // Options describe a fleet.
 type Options struct {
 	// Server is where to connect.
@@ -55,6 +63,7 @@ type Fleet struct {
 	opt     Options
 	host    string // of the requests
 	handler Handler
+	closing CloseHandler // handler, if it is one
 	epfd    int
 	wakefd  int
 	timerfd int
@@ -88,6 +97,7 @@ func New(opt Options, h Handler) (*Fleet, error) {
 		buf: make([]byte, 256<<10), calls: make(chan func(), 64), meter: newMeter(),
 		ended: make(chan struct{}),
 	}
+	f.closing, _ = h.(CloseHandler)
 	var errs [3]error
 	f.epfd, errs[0] = unix.EpollCreate1(unix.EPOLL_CLOEXEC)
 	f.wakefd, errs[1] = unix.Eventfd(0, unix.EFD_NONBLOCK|unix.EFD_CLOEXEC)

@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -125,6 +126,53 @@ func TestFleet_Refused(t *testing.T) {
 				t.Errorf("code %d, want none", code)
 			}
 		})
+	}
+}
+
+// closings is a recorder that reads close frames too.
+type closings struct {
+	*recorder
+	reasons chan string
+}
+
+func (c closings) Closing(_ int, code int, reason []byte) {
+	c.reasons <- strconv.Itoa(code) + " " + string(reason)
+}
+
+func TestFleet_TellsTheReason(t *testing.T) {
+	r := closings{newRecorder(), make(chan string, 1)}
+	start(t, 1, Options{Server: serve(t, upgraded+"\x88\x06\x10\x68gone")}, r)
+	if got := receive(t, r.reasons, "close frame"); got != "4200 gone" {
+		t.Errorf("Closing(%q), want 4200 gone", got)
+	}
+}
+
+// A reserved connection waits for Reopen; a hushed one reads nothing, and what
+// waits is there afterwards.
+func TestFleet_ReserveAndHush(t *testing.T) {
+	r := newRecorder()
+	f := start(t, 0, Options{Server: serve(t, upgraded, "\x81\x01a")}, r)
+	ctx := context.Background()
+	f.Do(ctx, func() {
+		f.Reserve(2)
+		f.Reopen(1, Now())
+	})
+	if i := receive(t, r.opened, "upgrade"); i != 1 {
+		t.Errorf("connection %d opened, want 1", i)
+	}
+	receive(t, r.messages, "message")
+	hushed := make(chan error, 1)
+	f.Do(ctx, func() { hushed <- f.Hush(1, true) })
+	if err := receive(t, hushed, "answer"); err != nil {
+		t.Fatal(err)
+	}
+	f.Do(ctx, func() { hushed <- f.Hush(1, false) })
+	if err := receive(t, hushed, "answer"); err != nil {
+		t.Fatal(err)
+	}
+	f.Do(ctx, func() { hushed <- f.Shut(1) })
+	if err := receive(t, hushed, "answer"); err != nil {
+		t.Fatal(err)
 	}
 }
 

@@ -57,6 +57,9 @@ func (f *Fleet) frame(i int, op byte, payload []byte) error {
 	case opClose:
 		if len(payload) >= 2 {
 			f.conns[i].code = binary.BigEndian.Uint16(payload)
+			if f.closing != nil {
+				f.closing.Closing(i, int(f.conns[i].code), payload[2:])
+			}
 		}
 		return f.send(i, opClose, payload)
 	default:
@@ -67,6 +70,12 @@ func (f *Fleet) frame(i int, op byte, payload []byte) error {
 // Send sends a text message on connection i; it is an error when the socket does
 // not take it as a whole, since this client keeps no send queue.
 func (f *Fleet) Send(i int, payload []byte) error { return f.send(i, opText, payload) }
+
+// Shut sends a close frame with code 1000 on connection i; the server ends it, and
+// Handler.Closed is called.
+func (f *Fleet) Shut(i int) error {
+	return f.send(i, opClose, binary.BigEndian.AppendUint16(nil, 1000))
+}
 
 // send writes one masked frame. The masking key is zero, which RFC 6455 §5.3
 // would not have in a browser; a server cannot tell.

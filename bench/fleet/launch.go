@@ -10,6 +10,15 @@ func (f *Fleet) Open(n int) {
 	f.fresh += n
 }
 
+// Reserve adds n connections that are only made when Reopen asks for each. It must
+// not be mixed with Open.
+func (f *Fleet) Reserve(n int) {
+	for range n {
+		f.conns = append(f.conns, conn{state: stateClosed})
+	}
+	f.next = len(f.conns)
+}
+
 // Reopen asks for a closed connection to be made anew, under its number; since is
 // when that was meant to begin. Connections that were never made come first.
 func (f *Fleet) Reopen(i int, since int64) {
