@@ -91,6 +91,21 @@ func followLog(logs io.Reader, log io.Writer, up chan<- serving) {
 // PID is the server's process.
 func (c *child) PID() int { return c.cmd.Process.Pid }
 
+// Signal sends a signal.
+func (c *child) Signal(sig os.Signal) error {
+	if err := c.cmd.Process.Signal(sig); err != nil {
+		return fmt.Errorf("bench: signal %s: %w", c.name, err)
+	}
+	return nil
+}
+
+// Kill ends the server with SIGKILL and waits until it has gone. Nothing but PID
+// may be called afterwards.
+func (c *child) Kill() {
+	c.kill()
+	<-c.exited
+}
+
 func (c *child) kill() {
 	_ = c.cmd.Process.Kill() // it may have ended by itself
 }
