@@ -99,11 +99,11 @@ func (c *child) Signal(sig os.Signal) error {
 	return nil
 }
 
-// Kill ends the server with SIGKILL and waits until it has gone. Nothing but PID
-// may be called afterwards.
-func (c *child) Kill() {
+// Kill ends the server with SIGKILL, waits until it has gone, and returns how it
+// ended. Nothing but PID may be called afterwards.
+func (c *child) Kill() error {
 	c.kill()
-	<-c.exited
+	return <-c.exited
 }
 
 func (c *child) kill() {

@@ -15,7 +15,7 @@ type figure struct {
 	value func(*Result) (v float64, ok bool)
 }
 
-var figures = []figure{
+var figures = slices.Concat([]figure{
 	{"connections", whole, func(r *Result) (float64, bool) { return float64(r.Connections.Joined), true }},
 	{"connections/s", whole, opening(func(o *Opening) float64 { return o.PerSecond })},
 	cpuPerConnection,
@@ -34,9 +34,10 @@ var figures = []figure{
 	{"back 50 %", seconds, herd(func(h *Herd) float64 { return h.Half })},
 	{"back 99 %", seconds, herd(func(h *Herd) float64 { return h.Most })},
 	{"back 100 %", seconds, herd(func(h *Herd) float64 { return h.All })},
-	{"client cores", hundredth, func(r *Result) (float64, bool) { return r.Client.Busiest, true }},
+}, chaosFigures, []figure{
+	{"client cores", hundredth, func(r *Result) (float64, bool) { return r.Client.Busiest, r.Chaos == nil }},
 	otherCores,
-}
+})
 
 // The figures by which targets are compared.
 var (
@@ -46,7 +47,7 @@ var (
 )
 
 // otherCores is how much else went on on the machine.
-var otherCores = figure{"other cores", hundredth, func(r *Result) (float64, bool) { return r.Client.Others, true }}
+var otherCores = figure{"other cores", hundredth, func(r *Result) (float64, bool) { return r.Client.Others, r.Chaos == nil }}
 
 // maxOthers is how many cores may be busy with something else before a table says
 // so.

@@ -33,6 +33,7 @@ type Result struct {
 	Memory      *Memory     `json:"memory,omitempty"`
 	Delivery    *Delivery   `json:"delivery,omitempty"`
 	Herd        *Herd       `json:"herd,omitempty"`
+	Chaos       *Chaos      `json:"chaos,omitempty"`
 	Client      Client      `json:"client"`
 	Samples     []Sample    `json:"samples,omitempty"`
 	Notes       []string    `json:"notes,omitempty"`

@@ -99,6 +99,13 @@ func (s *section) write(w io.Writer) error {
 	for _, remark := range s.remarks() {
 		fmt.Fprintf(w, "  %s\n", remark)
 	}
+	for _, r := range s.rows {
+		for _, result := range r.results {
+			if err := result.writeFaults(w); err != nil {
+				return err
+			}
+		}
+	}
 	return nil
 }
 
@@ -169,7 +176,12 @@ func (r *Result) Remarks() []string {
 			remarks = append(remarks, "latency refused: "+why)
 		}
 	}
-	if c := r.Connections; c.Failed+c.Closed+len(c.Ends) > 0 {
+	if r.Chaos != nil {
+		remarks = append(remarks, r.Chaos.Events...)
+	}
+	if c := r.Connections; r.Chaos != nil && len(c.Ends) > 0 {
+		remarks = append(remarks, fmt.Sprintf("ends of connections and refusals: %v", c.Ends))
+	} else if c.Failed+c.Closed+len(c.Ends) > 0 {
 		remarks = append(remarks, fmt.Sprintf("%d attempts to connect failed, %d connections were closed; reasons and refusals: %v", c.Failed, c.Closed, c.Ends))
 	}
 	return remarks

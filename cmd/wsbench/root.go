@@ -29,7 +29,7 @@ are refused when the client side was too busy to measure them.`,
 	}
 	root.CompletionOptions.HiddenDefaultCmd = true
 	root.AddCommand(scenarioCommands()...)
-	root.AddCommand(newSuiteCommand(), newShowCommand(), newWorkerCommand())
+	root.AddCommand(newChaosCommand(), newSuiteCommand(), newShowCommand(), newWorkerCommand())
 	return root
 }
 

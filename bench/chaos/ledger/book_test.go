@@ -48,6 +48,7 @@ func (s *stage) publishBy(source Source, publisher int) Stamp {
 
 // toAnn and toBob deliver messages at the offsets given.
 func (s *stage) toAnn(m Stamp, offset uint64) { s.ann.Received(&s.annL, Position{Offset: offset}, m) }
+
 func (s *stage) toBob(m Stamp, offset uint64) { s.bob.Received(&s.bobL, Position{Offset: offset}, m) }
 
 func (s *stage) toBoth(m Stamp, offset uint64) {
@@ -86,10 +87,10 @@ func TestBook_FindsFaults(t *testing.T) {
 		}, want: result{lost: 1}, says: "lost: message 1 of room:log:1 (XADD, offset 2"},
 		"a message that nobody gets": {play: func(_ *testing.T, s *stage) {
 			s.publish()
-		}, want: result{lost: 2}, says: "received by 0"},
+		}, want: result{lost: 2}, says: "reached 0 of its receivers and never ann, bob"},
 		"a message that was not acknowledged, but that one got": {play: func(_ *testing.T, s *stage) {
 			s.toAnn(s.Publish(s.log, Member, 1), 1)
-		}, want: result{lost: 1}, says: "never reached bob"},
+		}, want: result{lost: 1}, says: "and never bob"},
 		"a message that was neither acknowledged nor seen": {play: func(_ *testing.T, s *stage) {
 			s.Publish(s.log, Member, 1)
 			s.Refuse(s.Publish(s.log, Member, 1))
@@ -143,7 +144,7 @@ func TestBook_FindsFaults(t *testing.T) {
 			cai := s.Sit("cai", s.log)
 			cai.Ask(&line)
 			cai.Joined(&line, Position{"e", 1}, false)
-		}, want: result{lost: 1}, says: "never reached cai"},
+		}, want: result{lost: 1}, says: "and never cai"},
 		"coming back, with everything replayed": {play: func(t *testing.T, s *stage) {
 			s.toBoth(s.publish(), 1)
 			two := s.publish()

@@ -3,6 +3,7 @@ package ledger
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -53,17 +54,37 @@ func (b *Book) judgeLocked(v *Verdict, l *log, n int) {
 			v.say("out of order: message %d of %s (%v) is at offset %d, its publisher's later message %d at %d", m.after, l.name, m.source, before.offset, n, m.offset)
 		}
 	}
+	missing := b.missingLocked(v, l, n)
+	if len(missing) == 0 {
+		return
+	}
+	v.Lost += len(missing)
+	v.say("lost: message %d of %s (%v, offset %d, published %s) reached %d of its receivers and never %s",
+		n, l.name, m.source, m.offset, m.at.Format("15:04:05.000"), m.received, few(missing))
+}
+
+// missingLocked counts the seats to which message n is due, and names those that
+// do not have it.
+func (b *Book) missingLocked(v *Verdict, l *log, n int) (missing []string) {
 	for _, s := range l.seats {
-		if !s.owed(m) {
+		if !s.owed(&l.messages[n]) {
 			continue
 		}
 		v.Due++
 		if !s.had.has(n) {
-			v.Lost++
-			v.say("lost: message %d of %s (%v, offset %d, published %s, received by %d) never reached %s",
-				n, l.name, m.source, m.offset, m.at.Format("15:04:05.000"), m.received, s.who)
+			missing = append(missing, s.who)
 		}
 	}
+	return missing
+}
+
+// few names some of many.
+func few(names []string) string {
+	const enough = 4
+	if len(names) <= enough {
+		return strings.Join(names, ", ")
+	}
+	return fmt.Sprintf("%s and %d others", strings.Join(names[:enough], ", "), len(names)-enough)
 }
 
 // owed reports whether a due message is due to a seat.

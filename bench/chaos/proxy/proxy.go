@@ -11,8 +11,9 @@ import (
 
 // Conn is one connection through a proxy.
 type Conn struct {
-	Client netip.AddrPort // who has connected
-	Tag    int            // as Route has given it
+	Client   netip.AddrPort // who has connected
+	Tag      int            // as Route has given it
+	Accepted time.Time
 }
 
 // Route says where a new connection is to go; tag is for telling connections
@@ -134,6 +135,7 @@ const dialTimeout = 5 * time.Second
 
 // serve passes one connection on until it ends.
 func (p *Proxy) serve(client *net.TCPConn) {
+	accepted := time.Now()
 	tag, to, ok := p.route()
 	if !ok {
 		reset(client)
@@ -145,7 +147,7 @@ func (p *Proxy) serve(client *net.TCPConn) {
 		return
 	}
 	pr := &pair{
-		Conn:   Conn{Client: client.RemoteAddr().(*net.TCPAddr).AddrPort(), Tag: tag},
+		Conn:   Conn{Client: client.RemoteAddr().(*net.TCPAddr).AddrPort(), Tag: tag, Accepted: accepted},
 		client: client, server: server.(*net.TCPConn), gate: newGate(),
 	}
 	if !p.add(pr) {

@@ -1,0 +1,127 @@
+package bench
+
+import (
+	"fmt"
+	"io"
+	"text/tabwriter"
+)
+
+// Chaos is what a run with faults has found (package chaos).
+type Chaos struct {
+	Seed     uint64 `json:"seed"`
+	Topology string `json:"topology"` // of Redis
+	Clean    bool   `json:"clean"`    // nothing lost, duplicated or out of order
+
+	Published   int            `json:"published"` // acknowledged to their publishers
+	BySource    map[string]int `json:"by_source"`
+	Refused     int            `json:"refused"` // of clients, for good
+	Due         int            `json:"due"`     // deliveries that had to be made
+	Delivered   int            `json:"delivered"`
+	Lost        int            `json:"lost"`
+	Duplicated  int            `json:"duplicated"`
+	OutOfOrder  int            `json:"out_of_order"`
+	Unrecovered int            `json:"unrecovered"`  // recovered: false
+	AtRisk      int            `json:"at_risk"`      // by PUBLISH while Redis was being hit, and received by nobody
+	Dropped     int            `json:"dropped"`      // twice by right: on two connections, or not acknowledged in time
+	Gaps        int            `json:"gaps"`         // seen by clients
+	NewEpochs   int            `json:"new_epochs"`   // logs that began anew
+	Unnumbered  int            `json:"unnumbered"`   // messages without an offset
+	Strangers   int            `json:"strangers"`    // messages that nobody sent, or to somebody else
+	FailedSends int            `json:"failed_sends"` // attempts of publishers that had to be repeated
+
+	Presence ChaosPresence `json:"presence"`
+	Redis    ChaosRedis    `json:"redis"`
+	Faults   []ChaosFault  `json:"faults"`
+	Samples  []ChaosSample `json:"samples"`
+	Events   []string      `json:"events,omitempty"` // faults of the gateway, in words
+}
+
+// ChaosPresence is how right watchers were about who is online.
+type ChaosPresence struct {
+	Edges   int     `json:"edges"`           // that they were told
+	Errors  int     `json:"errors"`          // times that one was wrong for longer than allowed
+	Longest float64 `json:"longest_seconds"` // of these, beyond what is allowed
+	Total   float64 `json:"total_seconds"`
+	Flaps   int     `json:"flaps"` // offline edges for users who were not away
+}
+
+// ChaosRedis is what Redis's masters had to do.
+type ChaosRedis struct {
+	Peak     float64            `json:"peak"`    // commands in the busiest second, those of scripts included
+	PeakBy   map[string]float64 `json:"peak_by"` // of which
+	Commands int64              `json:"commands"`
+}
+
+// ChaosFault is one fault that was carried out.
+type ChaosFault struct {
+	Kind    string  `json:"kind"`
+	What    string  `json:"what"`
+	At      float64 `json:"at"`           // seconds since the faults began
+	Seconds float64 `json:"seconds"`      // until all nodes were ready again
+	Back    float64 `json:"back_seconds"` // until 99 % of the clients were back in all their rooms; 0: more were there all the time
+}
+
+// ChaosSample is the state of a run at one moment.
+type ChaosSample struct {
+	Seconds    float64  `json:"seconds"`
+	Ready      int      `json:"ready"`              // clients in all their rooms
+	Wanted     int      `json:"wanted"`             // clients that want to be
+	Deliveries float64  `json:"deliveries"`         // a second
+	Commands   *float64 `json:"commands,omitempty"` // of Redis, a second; nil while it could not be asked
+}
+
+// slowest is the longest time until 99 % were back.
+func (c *Chaos) slowest() float64 {
+	longest := 0.0
+	for _, f := range c.Faults {
+		longest = max(longest, f.Back)
+	}
+	return longest
+}
+
+func chaos(f func(*Chaos) float64) func(*Result) (float64, bool) {
+	return func(r *Result) (float64, bool) {
+		if r.Chaos == nil {
+			return 0, false
+		}
+		return f(r.Chaos), true
+	}
+}
+
+// chaosFigures are those of runs with faults.
+var chaosFigures = []figure{
+	{"faults", whole, chaos(func(c *Chaos) float64 { return float64(len(c.Faults)) })},
+	{"published", whole, chaos(func(c *Chaos) float64 { return float64(c.Published) })},
+	{"- by the Go client", whole, chaos(func(c *Chaos) float64 { return float64(c.BySource["Go client"]) })},
+	{"- by PUBLISH", whole, chaos(func(c *Chaos) float64 { return float64(c.BySource["PUBLISH"]) })},
+	{"- by XADD", whole, chaos(func(c *Chaos) float64 { return float64(c.BySource["XADD"]) })},
+	{"- by clients", whole, chaos(func(c *Chaos) float64 { return float64(c.BySource["room_message"]) })},
+	{"deliveries due", whole, chaos(func(c *Chaos) float64 { return float64(c.Due) })},
+	{"delivered", whole, chaos(func(c *Chaos) float64 { return float64(c.Delivered) })},
+	{"lost", whole, chaos(func(c *Chaos) float64 { return float64(c.Lost) })},
+	{"duplicated", whole, chaos(func(c *Chaos) float64 { return float64(c.Duplicated) })},
+	{"out of order", whole, chaos(func(c *Chaos) float64 { return float64(c.OutOfOrder) })},
+	{"without an offset", whole, chaos(func(c *Chaos) float64 { return float64(c.Unnumbered) })},
+	{"recovered: false", whole, chaos(func(c *Chaos) float64 { return float64(c.Unrecovered) })},
+	{"PUBLISH lost in Redis", whole, chaos(func(c *Chaos) float64 { return float64(c.AtRisk) })},
+	{"dropped by right", whole, chaos(func(c *Chaos) float64 { return float64(c.Dropped) })},
+	{"presence errors", whole, chaos(func(c *Chaos) float64 { return float64(c.Presence.Errors) })},
+	{"presence wrong, longest", seconds, chaos(func(c *Chaos) float64 { return c.Presence.Longest })},
+	{"presence flaps", whole, chaos(func(c *Chaos) float64 { return float64(c.Presence.Flaps) })},
+	{"back 99 %, slowest", seconds, chaos((*Chaos).slowest)},
+	{"peak Redis commands/s", whole, chaos(func(c *Chaos) float64 { return c.Redis.Peak })},
+}
+
+// writeFaults writes the faults of a run as a table.
+func (r *Result) writeFaults(w io.Writer) error {
+	if r.Chaos == nil || len(r.Chaos.Faults) == 0 {
+		return nil
+	}
+	fmt.Fprintf(w, "\n  %s, faults:\n\n", r.Target)
+	table := tabwriter.NewWriter(w, 0, 0, 3, ' ', 0)
+	fmt.Fprintln(table, "  at\tfault\tnodes ready\t99 % back")
+	for _, f := range r.Chaos.Faults {
+		fmt.Fprintf(table, "  %.0f s\t%s\t%.1f s\t%.1f s\n", f.At, f.What, f.Seconds, f.Back)
+	}
+	return table.Flush()
+}

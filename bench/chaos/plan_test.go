@@ -1,0 +1,128 @@
+package chaos
+
+import (
+	"errors"
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+
+	"github.com/ginforge/gateway/bench/chaos/redises"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+func options(seed uint64, topology redises.Topology) Options {
+	o := DefaultOptions()
+	o.Seed, o.Topology, o.Duration = seed, topology, 30*time.Minute
+	return o
+}
+
+// The schedule is the seed's, and another seed's is another.
+func TestPlan_FollowsFromTheSeed(t *testing.T) {
+	one, again, other := Plan(options(1, redises.Cluster)), Plan(options(1, redises.Cluster)), Plan(options(2, redises.Cluster))
+	if !reflect.DeepEqual(one, again) {
+		t.Error("two plans of one seed differ")
+	}
+	if reflect.DeepEqual(one, other) {
+		t.Error("two seeds have one plan")
+	}
+}
+
+// Every kind comes, as often as any other, one after the other and within the
+// time.
+func TestPlan_IsFair(t *testing.T) {
+	for _, topology := range redises.Topologies {
+		o := options(3, topology)
+		count := make(map[Kind]int)
+		at := time.Duration(0)
+		for _, f := range Plan(o) {
+			if f.At < at+o.Gap/2 || f.At+f.takes(o.Nodes) > o.Duration {
+				t.Errorf("%s: %v at %v, the one before is over at %v", topology, f, f.At, at)
+			}
+			at = f.At + f.takes(o.Nodes)
+			count[f.Kind]++
+			if f.Node < 0 || f.Node >= o.Nodes || f.For < 0 || f.Share <= 0 || f.Share > 1 {
+				t.Errorf("%s: %+v", topology, f)
+			}
+		}
+		for _, k := range Kinds {
+			if k == Failover && topology == redises.Standalone {
+				continue
+			}
+			if d := count[k] - count[Herd]; d < -1 || d > 1 {
+				t.Errorf("%s: %d times %s, %d times %s", topology, count[k], k, count[Herd], Herd)
+			}
+		}
+		if topology == redises.Standalone && count[Failover] > 0 {
+			t.Error("a failover where nobody can take over")
+		}
+	}
+}
+
+func TestPlan_Ends(t *testing.T) {
+	o := options(1, redises.Standalone)
+	o.Faults = []Kind{Failover}
+	if got := Plan(o); len(got) != 0 {
+		t.Errorf("%v where nobody can take over", got)
+	}
+	o.Faults = nil
+	if got := Plan(o); len(got) != 0 {
+		t.Errorf("%v of no kind", got)
+	}
+}
+
+// Each kind can be carried out, and says what it is.
+func TestKinds_AreComplete(t *testing.T) {
+	for _, k := range Kinds {
+		if handlers[k] == nil {
+			t.Errorf("%s cannot be carried out", k)
+		}
+		if f := (Fault{Kind: k}); !strings.HasPrefix(f.String(), string(k)) {
+			t.Errorf("%s says %q", k, f)
+		}
+	}
+	if len(handlers) != len(Kinds) {
+		t.Errorf("%d handlers for %d kinds", len(handlers), len(Kinds))
+	}
+}
+
+func TestOptions_Validate(t *testing.T) {
+	if err := DefaultOptions().Validate(); err != nil {
+		t.Errorf("the defaults: %v", err)
+	}
+	for want, spoil := range map[string]func(*Options){
+		"redis:":    func(o *Options) { o.Topology = "ring" },
+		"nodes:":    func(o *Options) { o.Nodes = 1 },
+		"clients:":  func(o *Options) { o.Clients = 1_000_000 },
+		"duration:": func(o *Options) { o.Duration = 0 },
+		"gap:":      func(o *Options) { o.Gap = 0 },
+		"rate:":     func(o *Options) { o.Rate = 0 },
+		"faults:":   func(o *Options) { o.Faults = []Kind{"earthquake"} },
+	} {
+		o := DefaultOptions()
+		o.Faults = slices.Clone(o.Faults)
+		spoil(&o)
+		if err := o.Validate(); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("Validate() = %v, want %q in it", err, want)
+		}
+	}
+}
+
+func TestSince(t *testing.T) {
+	rates, total, ok := since(map[string]int64{"get": 10, "set": 5}, map[string]int64{"get": 30, "set": 5, "xadd": 4}, 2)
+	if !ok || total != 12 || len(rates) != 2 || rates["get"] != 10 || rates["xadd"] != 2 {
+		t.Errorf("since = %v, %v, %v", rates, total, ok)
+	}
+	if _, _, ok := since(map[string]int64{"get": 10}, map[string]int64{"get": 3}, 1); ok {
+		t.Error("a server that has begun to count anew gives a rate")
+	}
+	if _, _, ok := since(nil, map[string]int64{"get": 3}, 1); ok {
+		t.Error("a first look gives a rate")
+	}
+}
+
+var errBroken = errors.New("the connection broke")

@@ -1,0 +1,150 @@
+package chaos
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"github.com/ginforge/gateway/bench"
+	"github.com/ginforge/gateway/bench/chaos/ledger"
+	"github.com/ginforge/gateway/bench/chaos/player"
+	"github.com/ginforge/gateway/bench/chaos/redises"
+)
+
+// sampler looks at a run many times a second: how many clients are back, what
+// watchers believe, what Redis does.
+type sampler struct {
+	start    time.Time
+	crowd    *player.Crowd
+	book     *ledger.Book
+	presence *ledger.Presence
+	redis    *redises.Set
+
+	mu       sync.Mutex // guards the fields below
+	fault    time.Time  // when the present one began; zero before the first
+	below    time.Time  // when fewer than 99 % were there last
+	samples  []bench.ChaosSample
+	peak     float64            // commands a second
+	peakBy   map[string]float64 // of which
+	commands int64
+}
+
+const (
+	lookEvery    = 50 * time.Millisecond
+	sampleEvery  = time.Second
+	minCommandBy = 0.005 // of the peak: what a command must have to be named
+)
+
+// run looks until ctx ends.
+func (s *sampler) run(ctx context.Context) {
+	var redis sync.WaitGroup
+	defer redis.Wait()
+	redis.Go(func() { s.sampleAgain(ctx) })
+	tick := time.NewTicker(lookEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return
+		}
+		p := s.crowd.Progress()
+		s.mu.Lock()
+		if p.Ready < enough(p.Wanted) {
+			s.below = time.Now()
+		}
+		s.mu.Unlock()
+		s.presence.Check()
+	}
+}
+
+// enough is 99 % of the clients, and with few of them all but two.
+func enough(wanted int) int { return wanted - max(2, wanted/100) }
+
+// begin notes that a fault begins, and end returns how long it took until 99 %
+// were back, as far as is known by now.
+func (s *sampler) begin() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.fault = time.Now()
+}
+
+func (s *sampler) back() time.Duration {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return max(0, s.below.Sub(s.fault))
+}
+
+// sampleAgain takes a sample every second.
+func (s *sampler) sampleAgain(ctx context.Context) {
+	tick := time.NewTicker(sampleEvery)
+	defer tick.Stop()
+	last, _ := s.redis.Commands(ctx) // what cannot be asked has no sample
+	lastAt, delivered := time.Now(), 0
+	for {
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return
+		}
+		now, err := s.redis.Commands(ctx)
+		p, c := s.crowd.Progress(), s.book.Counts()
+		passed := time.Since(lastAt).Seconds()
+		lastAt = time.Now()
+		sample := bench.ChaosSample{
+			Seconds: time.Since(s.start).Seconds(), Ready: p.Ready, Wanted: p.Wanted,
+			Deliveries: float64(c.Delivered-delivered) / passed,
+		}
+		delivered = c.Delivered
+		rates, total, ok := since(last, now, passed)
+		if err == nil {
+			last = now
+		}
+		if err == nil && ok {
+			sample.Commands = &total
+		}
+		s.keep(sample, rates)
+	}
+}
+
+// since turns counts into rates; ok is false when servers have begun to count
+// anew.
+func since(last, now map[string]int64, seconds float64) (rates map[string]float64, total float64, ok bool) {
+	rates = make(map[string]float64)
+	for name, n := range now {
+		if n < last[name] {
+			return nil, 0, false
+		}
+		if n > last[name] {
+			rates[name] = float64(n-last[name]) / seconds
+			total += rates[name]
+		}
+	}
+	return rates, total, last != nil
+}
+
+func (s *sampler) keep(sample bench.ChaosSample, rates map[string]float64) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.samples = append(s.samples, sample)
+	if sample.Commands == nil {
+		return
+	}
+	s.commands += int64(*sample.Commands * sampleEvery.Seconds())
+	if *sample.Commands > s.peak {
+		s.peak, s.peakBy = *sample.Commands, rates
+	}
+}
+
+// result is what Redis had to do.
+func (s *sampler) result() (samples []bench.ChaosSample, redis bench.ChaosRedis) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	redis = bench.ChaosRedis{Peak: s.peak, PeakBy: make(map[string]float64), Commands: s.commands}
+	for name, rate := range s.peakBy {
+		if rate >= minCommandBy*s.peak {
+			redis.PeakBy[name] = rate
+		}
+	}
+	return s.samples, redis
+}
