@@ -88,6 +88,18 @@ func AppendReconnect(dst []byte, code int, reason string, grace time.Duration, u
 	return appendEnd(append(dst, '}'), unix)
 }
 
+// AppendSystem appends a notice of the gateway itself. event says to programs what
+// text says to people; level is "info" or "warning" and unix the time in seconds:
+//
+//	{"type":"system","content":{"event":"degraded","message":..,"level":"warning"},"timestamp":..}
+func AppendSystem(dst []byte, event, text, level string, unix int64) []byte {
+	dst = appendContent(appendStart(dst, TypeSystem, ""))
+	dst = appendStringMember(dst, "event", event)
+	dst = appendStringMember(dst, "message", text)
+	dst = appendStringMember(dst, "level", level)
+	return appendEnd(append(dst, '}'), unix)
+}
+
 // AppendUserStatus appends the edge of a user's presence; status is "online"
 // or "offline" and unix the time in seconds:
 //

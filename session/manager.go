@@ -15,8 +15,8 @@ import (
 )
 
 // Publisher takes what goes to other connections, on this node and on others. It
-// never waits: it returns an error when the message was not accepted, and calls
-// done once otherwise.
+// never waits: it returns an error when the message was not accepted, one that
+// wraps ErrAway when Redis cannot be reached, and calls done once otherwise.
 type Publisher interface {
 	PublishRoom(room string, payload []byte, done func(error)) error
 	PublishUser(userID string, payload []byte, done func(error)) error
@@ -52,7 +52,11 @@ type Manager struct {
 	refusals refusalLog
 	draining atomic.Bool
 	numbers  atomic.Uint32 // of sessions made
+	locals   *locals
 	revoked  auth.Revoked
+	// degradedAfter is the least number of the sessions that are told behind welcome
+	// that Redis is away; 0 while it is not.
+	degradedAfter atomic.Uint64
 }
 
 // NewManager makes a manager; Serve must be called before its first request. gate
@@ -73,6 +77,7 @@ func NewManager(cfg Config, verifier Verifier, gate *admission.Gate, hub *room.H
 		log:       log,
 		made:      time.Now(),
 		idSeed:    rand.Uint64(),
+		locals:    newLocals(),
 	}, nil
 }
 

@@ -29,8 +29,8 @@ func (t Target) String() string {
 	return [...]string{"broadcast", "user", "notification", "room"}[t]
 }
 
-// inbound is the memory that Receive uses for one payload after another. Owned
-// by the reader of the bus.
+// inbound is the memory in which one payload after another becomes a frame. Owned
+// by one goroutine, the reader of the bus or DeliverLocal's.
 type inbound struct {
 	env   message.Envelope
 	raw   []byte // what was published
@@ -43,17 +43,23 @@ type inbound struct {
 // is called by one goroutine, the reader of the bus, and may wait when this node
 // is behind. Received has to follow, after one payload or after many.
 func (m *Manager) Receive(to Target, name, payload string) {
-	in := &m.in
+	if frame := m.frameOf(&m.in, to, name, payload); frame != nil {
+		m.deliver(to, name, frame)
+	}
+}
+
+// frameOf makes the frame that browsers get of a payload, nil when it is dropped.
+func (m *Manager) frameOf(in *inbound, to Target, name, payload string) *engine.Frame {
 	in.raw = append(in.raw[:0], payload...)
 	if err := m.cfg.Limits.frames().DecodePayload(in.raw, &in.env); err != nil {
 		m.stats.dropped(causeOf(err))
 		in.drops.warn(m.log, to, name, err)
-		return
+		return nil
 	}
 	fill := fillFor(to, name, in, time.Now())
 	in.out = in.env.AppendDelivery(in.out[:0], fill)
 	m.stats.received(cmp.Or(fill.Type, in.env.Type))
-	m.deliver(to, name, engine.NewFrame(engine.OpText, in.out))
+	return engine.NewFrame(engine.OpText, in.out)
 }
 
 // fillFor says what a payload lacks, or what its channel says better.

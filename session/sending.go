@@ -1,6 +1,7 @@
 package session
 
 import (
+	"errors"
 	"time"
 
 	"github.com/ginforge/gateway/message"
@@ -70,7 +71,11 @@ func (s *Session) sendToRoom(env *message.Envelope, inContent string) error {
 			return
 		}
 		sent := s.whenSent(id)
-		if err := s.manager.bus.PublishRoom(name, payload, sent); err != nil {
+		err = s.manager.bus.PublishRoom(name, payload, sent)
+		switch {
+		case errors.Is(err, ErrAway) && s.manager.locals.put(name, payload):
+			s.ack(id, sentLocally)
+		case err != nil:
 			sent(err)
 		}
 	})

@@ -130,6 +130,7 @@ func (s *Session) attached(err error, rooms []string) {
 		return
 	}
 	s.welcome()
+	s.warnOfWeather()
 	for _, name := range rooms {
 		s.join("", name)
 	}

@@ -1,6 +1,8 @@
 package main
 
 import (
+	"errors"
+	"fmt"
 	"time"
 
 	"github.com/ginforge/gateway/engine"
@@ -40,7 +42,11 @@ func busKind(key room.Key) pubsub.Kind {
 type busPublisher struct{ bus *pubsub.Bus }
 
 func (b busPublisher) PublishRoom(name string, payload []byte, done func(error)) error {
-	return b.bus.Publish(pubsub.KindRoom, name, payload, done)
+	err := b.bus.Publish(pubsub.KindRoom, name, payload, done)
+	if errors.Is(err, pubsub.ErrAway) {
+		return fmt.Errorf("%w: %w", session.ErrAway, err)
+	}
+	return err
 }
 
 func (b busPublisher) PublishUser(userID string, payload []byte, done func(error)) error {

@@ -69,6 +69,8 @@ type RedisConfig struct {
 	Coalesce       time.Duration `koanf:"coalesce"`
 	QueueMessages  int           `koanf:"queue_messages"`
 	QueueBytes     int           `koanf:"queue_bytes"`
+	// NotifyClients tells clients when Redis goes and when it is back.
+	NotifyClients bool `koanf:"notify_clients"`
 }
 
 // EngineConfig is about sockets and the WebSocket protocol itself.
@@ -221,6 +223,7 @@ func DefaultConfig() Config {
 			Coalesce:       16 * time.Millisecond,
 			QueueMessages:  4096,
 			QueueBytes:     16 << 20,
+			NotifyClients:  true,
 		},
 		Engine: EngineConfig{
 			HandshakeTimeout: 10 * time.Second,

@@ -69,6 +69,7 @@ func TestServe_RedisGoesAndReturns(t *testing.T) {
 	newcomer.greeted()
 	newcomer.join("game:1")
 	for _, c := range []*client{ann, bob} {
+		c.awaitText(`"event":"restored"`)
 		answer := c.await("answer to the join", func(f frame) bool { return f.ID == "late" && f.Type != "joined" })
 		if answer.Type == "error" { // allowed, if it says when to try again
 			c.join("game:2")
@@ -96,11 +97,17 @@ func TestServe_RedisGoesAndReturns(t *testing.T) {
 }
 
 // sendDuringOutage: what must go through Redis is refused at once, however much
-// of it there is; what need not works.
+// of it there is; what need not works. A room goes on among those who are here.
 func sendDuringOutage(c *client) {
 	c.t.Helper()
+	c.awaitText(`"event":"degraded"`)
+	if ack := c.request(`{"type":"room_message","id":"ID","room":"game:1","content":"local"}`); string(ack.Content) != `{"local":true}` {
+		c.t.Errorf("%s: got %s, want it to say that the message went no further", c.user, ack.raw)
+	}
+	if f := c.awaitText(`"local"`); f.From != c.user {
+		c.t.Errorf("%s: got %s, want only its own message", c.user, f.raw)
+	}
 	for _, text := range []string{
-		`{"type":"room_message","id":"ID","room":"game:1","content":"lost"}`,
 		`{"type":"user_message","id":"ID","to":"bob","content":"lost"}`,
 		`{"type":"chat","id":"ID","to":"ann","content":"lost"}`,
 	} {
@@ -108,7 +115,7 @@ func sendDuringOutage(c *client) {
 	}
 	const many = 100
 	for range many {
-		c.send(`{"type":"room_message","room":"game:1","content":"lost"}`)
+		c.send(`{"type":"user_message","to":"bob","content":"lost"}`)
 	}
 	for range many {
 		c.awaitError("", 4101)

@@ -114,6 +114,8 @@ func (n *node) run(ctx context.Context, out io.Writer) error {
 	gateDone := spawn(func() error { return n.gate.Run(background) })
 	settled := spawn(func() error { return n.settle(background) })
 	rebalanced := spawn(func() error { return n.sessions.Rebalance(background) })
+	localDone := spawn(func() error { return n.sessions.DeliverLocal(background) })
+	noticed := spawn(func() error { return n.notify(background) })
 
 	err := n.start(ctx)
 	if err == nil {
@@ -123,9 +125,17 @@ func (n *node) run(ctx context.Context, out io.Writer) error {
 		err = n.stop(context.WithoutCancel(ctx))
 	}
 	stopBackground()
-	err = errors.Join(err, <-hubDone, <-busDone, <-gateDone, <-settled, <-rebalanced, n.bus.Close())
+	err = errors.Join(err, <-hubDone, <-busDone, <-gateDone, <-settled, <-rebalanced, <-localDone, <-noticed, n.bus.Close())
 	n.log.Info().Msg("stopped")
 	return err
+}
+
+// notify tells clients how Redis is, until ctx ends.
+func (n *node) notify(ctx context.Context) error {
+	if !n.cfg.Redis.NotifyClients {
+		return nil
+	}
+	return n.sessions.WatchRedis(ctx, func() bool { return n.bus.State().Connected })
 }
 
 // start opens the listeners; when one cannot be opened nothing is left open.
