@@ -1,1 +1,5 @@
-export const protocolVersion = 1;
+export { GatewayClient, type Options, type SendOptions } from "./client.js";
+export { type GetToken, type TokenReason } from "./connection.js";
+export { GatewayError, type ErrorCode } from "./errors.js";
+export type { WebSocketLike } from "./link.js";
+export type * from "./protocol.js";

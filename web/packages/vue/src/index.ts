@@ -1,1 +1,1 @@
-export { protocolVersion } from "@ginforge/gateway-client";
+export { GatewayClient } from "@ginforge/gateway-client";

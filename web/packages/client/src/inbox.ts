@@ -1,0 +1,61 @@
+import type { Frame, Lost, Position } from "./protocol.js";
+
+/** What the inbox asks of the client. */
+export interface InboxOwner {
+  deliver(frame: Frame): void;
+  lost(lost: Lost): void;
+  /** Listeners have had the message at offset, and all before it. */
+  seen(offset: number): void;
+}
+
+/** How long an acknowledgement waits for a later one, in milliseconds. */
+const settle = 200;
+
+/** What comes to the user: each message of the inbox once, in order, and all that is not kept in one. */
+export class Inbox {
+  #position: Position | undefined;
+  #acked = 0;
+  #timer: ReturnType<typeof setTimeout> | undefined;
+
+  constructor(private readonly owner: InboxOwner) {}
+
+  /** A connection begins; what this device has not acknowledged follows. */
+  welcome(now: Position | undefined): void {
+    const since = this.#position;
+    if (!now || since?.epoch === now.epoch) return;
+    this.#position = { epoch: now.epoch, offset: 0 };
+    this.#acked = 0;
+    if (since) this.owner.lost({ room: undefined, since, now });
+  }
+
+  message(frame: Frame): void {
+    const { offset } = frame;
+    const at = this.#position;
+    if (offset === undefined || !at) {
+      this.owner.deliver(frame);
+      return;
+    }
+    if (offset <= at.offset) return;
+    if (at.offset > 0 && offset > at.offset + 1) {
+      this.owner.lost({ room: undefined, since: { ...at }, now: { ...at, offset: offset - 1 } });
+    }
+    at.offset = offset;
+    this.owner.deliver(frame);
+    this.owner.seen(offset);
+  }
+
+  /** Acknowledges all up to offset, together with what else is acknowledged in a moment. */
+  ack(offset: number, send: (frame: Frame) => void): void {
+    this.#acked = Math.max(this.#acked, offset);
+    this.#timer ??= setTimeout(() => {
+      this.#timer = undefined;
+      send({ type: "ack", content: { offset: this.#acked } });
+    }, settle);
+  }
+
+  clear(): void {
+    clearTimeout(this.#timer);
+    this.#timer = this.#position = undefined;
+    this.#acked = 0;
+  }
+}
