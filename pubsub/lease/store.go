@@ -44,6 +44,14 @@ return {held, string.format('%.0f', after), string.format('%.0f', left),
   owner, string.format('%.0f', term), string.format('%.0f', ends), was[4] or '', string.format('%.0f', now)}
 `)
 
+// lookScript only looks. KEYS[1] the hash.
+var lookScript = redis.NewScript(`
+local was = redis.call('HMGET', KEYS[1], 'owner', 'term', 'until', 'note')
+local t = redis.call('TIME')
+local now = t[1] * 1000 + math.floor(t[2] / 1000)
+return {was[1] or '', was[2] or '0', was[3] or '0', was[4] or '', string.format('%.0f', now)}
+`)
+
 // releaseScript ends a lease now. KEYS[1] the hash; ARGV owner, term.
 var releaseScript = redis.NewScript(`
 local was = redis.call('HMGET', KEYS[1], 'owner', 'term', 'until')
@@ -87,6 +95,12 @@ type Before struct {
 	Term  uint64
 	Until int64 // Redis' time, Unix milliseconds
 	Note  string
+}
+
+// Seen is a lease that somebody looked at.
+type Seen struct {
+	Before
+	Held bool // by Owner, now
 }
 
 // Store keeps leases in Redis. It has no state and may be used from any
@@ -133,6 +147,24 @@ func parseGrant(asked time.Time, answer []string) (g Grant, err error) {
 		Held: answer[0] == "1", Term: uint64(n[0]), Until: asked.Add(time.Duration(n[1]) * time.Millisecond), //nolint:gosec // not negative
 		Before: Before{Owner: answer[3], Term: uint64(n[2]), Until: n[3], Note: answer[6]}, Now: n[4], //nolint:gosec // not negative
 	}, nil
+}
+
+// Look returns a lease as it is, and changes nothing.
+func (s *Store) Look(ctx context.Context, name string) (Seen, error) {
+	answer, err := lookScript.Run(ctx, s.client, []string{s.key(name)}).StringSlice()
+	if err != nil {
+		return Seen{}, fmt.Errorf("lease: look at %s: %w", name, err)
+	}
+	if len(answer) != 5 {
+		return Seen{}, errAnswer
+	}
+	var n [3]int64
+	for i, at := range [...]int{1, 2, 4} {
+		if n[i], err = strconv.ParseInt(answer[at], 10, 64); err != nil {
+			return Seen{}, fmt.Errorf("%w: %w", errAnswer, err)
+		}
+	}
+	return Seen{Before{answer[0], uint64(n[0]), n[1], answer[3]}, n[1] > n[2]}, nil //nolint:gosec // not negative
 }
 
 // Release ends the lease if owner has it in this term, so that others need not

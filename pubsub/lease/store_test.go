@@ -69,7 +69,13 @@ func TestStore_OneHoldsIt(t *testing.T) {
 		if g := s.ask(t, Ask{Owner: "a"}); !g.Held || g.Term != first.Term {
 			t.Errorf("the holder gets %+v, want the same term", g)
 		}
+		if seen, err := s.Look(context.Background(), "thing"); err != nil || !seen.Held || seen.Owner != "a" || seen.Term != first.Term {
+			t.Errorf("Look = %+v, %v", seen, err)
+		}
 		pass(250 * time.Millisecond)
+		if seen, err := s.Look(context.Background(), "thing"); err != nil || seen.Held || seen.Owner != "a" {
+			t.Errorf("Look = %+v, %v, want that it is over", seen, err)
+		}
 		if g := s.ask(t, Ask{Owner: "a", Renew: true}); !g.Held || g.Term != first.Term {
 			t.Errorf("the last holder gets %+v, want the same term", g)
 		}

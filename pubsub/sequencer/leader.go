@@ -13,7 +13,7 @@ func (m *Machine) Electable() bool { return m.anchored || len(m.marks) > 0 }
 // the chain. Elect may be repeated while the mark does not arrive.
 func (m *Machine) Elect(term uint64, alone bool, id string) Mark {
 	m.role, m.term, m.start, m.lapsed, m.settling = Electing, term, id, false, false
-	mark := Mark{ID: id, Node: m.node, Term: term, Rules: m.rules, Chain: term, From: id}
+	mark := Mark{ID: id, Node: m.node, Term: term, Where: m.where, Chain: term, From: id}
 	last := len(m.marks) - 1
 	switch {
 	case m.anchored:
@@ -115,7 +115,7 @@ func (m *Machine) Mark(id string) Mark {
 	m.due, m.told = false, m.tell()
 	last := m.marks[len(m.marks)-1]
 	return Mark{
-		ID: id, Node: m.node, Term: m.term, Rules: m.rules,
+		ID: id, Node: m.node, Term: m.term, Where: m.where,
 		Chain: m.chain, From: last.id, Count: m.count(last.heard), Done: m.told.done,
 	}
 }

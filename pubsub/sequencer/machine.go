@@ -66,7 +66,6 @@ type Counters struct {
 type Machine struct {
 	// Fixed by NewMachine.
 	node   string
-	rules  string
 	limits Limits
 
 	role     Role
@@ -78,6 +77,7 @@ type Machine struct {
 	due      bool   // somebody has asked for a mark
 
 	// The segment.
+	where    string // names what is heard: see Begin
 	segment  uint64 // counts segments
 	heard    uint64 // messages in it
 	marks    []heardMark
@@ -108,22 +108,23 @@ type heardMark struct {
 type told struct{ done, heard uint64 }
 
 // NewMachine returns the machine of a node that has not heard anything yet.
-// Rules names what is counted: nodes that follow other channels count
-// otherwise, and must have other rules.
-func NewMachine(node, rules string, limits Limits) *Machine {
-	return &Machine{node: node, rules: rules, limits: limits}
+func NewMachine(node string, limits Limits) *Machine {
+	return &Machine{node: node, limits: limits}
 }
 
 // Begin notes that a segment begins: what is told from now on was heard without
-// interruption. elsewhere says that it is heard from another server, or another
-// life of it, than the segment before: then every node has lost its
-// connection, no chain goes on, and what is left of the last is to be appended.
-func (m *Machine) Begin(elsewhere bool) {
+// interruption. where names what is heard, and from which server in which of
+// its lives: only nodes that say the same hear the same messages in the same
+// order, and can count together. When it is not what it was, that server has
+// gone, or this node from it; either way nobody waits for what is left, and it
+// is to be appended.
+func (m *Machine) Begin(where string) {
 	m.Break()
 	m.segment++
-	if elsewhere {
+	if m.where != where {
 		m.owed = len(m.items)
 	}
+	m.where = where
 }
 
 // Break notes that the segment has ended: something may have been missed. A
@@ -196,7 +197,7 @@ func (m *Machine) anchor(mark Mark) {
 	if known && m.chain <= mark.Chain && (!m.anchored || m.chain < mark.Chain) {
 		m.adopt(mark.Chain, int64(mark.Count)-int64(from)) //nolint:gosec // messages, not 2^63
 	}
-	if mark.Rules != m.rules {
+	if mark.Where != m.where {
 		// Others count other messages, and append these.
 		m.cut(m.owed)
 		m.unanchor()

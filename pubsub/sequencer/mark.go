@@ -29,7 +29,7 @@ type Mark struct {
 	From      string `json:"from,omitempty"`  // the mark that Count is counted up to
 	Count     uint64 `json:"count,omitempty"` // messages of the chain before From
 	Done      uint64 `json:"done,omitempty"`  // of them and those after, up to here, all are in their logs
-	Rules     string `json:"rules,omitempty"` // which messages are counted: see Machine
+	Where     string `json:"where,omitempty"` // what is counted: see Machine.Begin
 	Over      bool   `json:"over,omitempty"`  // the leader has released its lease
 }
 

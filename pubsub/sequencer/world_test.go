@@ -14,10 +14,10 @@ import (
 // its lease is over before each step, that it releases the lease when its
 // connection broke, that a new segment begins with a probe.
 type world struct {
-	heard []event // all that was published, in the order in which Redis brings it
-	logs  map[string]*modelLog
-	lease modelLease
-	nodes [2]*modelNode
+	heard  []event // all that was published, in the order in which Redis brings it
+	logs   map[string]*modelLog
+	lease  modelLease
+	nodes  [2]*modelNode
 	marks  int // ids given out
 	server int // counts the lives of Redis
 
@@ -50,7 +50,6 @@ type modelNode struct {
 	m         *Machine
 	up        bool
 	connected bool
-	server    int    // the life of Redis that it is connected to, or was last
 	next      int    // of heard
 	began     int    // where its segment began
 	late      bool   // the lease is over, and the node has not looked at its clock
@@ -63,7 +62,7 @@ type modelNode struct {
 func newWorld() *world {
 	w := &world{logs: map[string]*modelLog{}, lease: modelLease{owner: -1, standby: -1}}
 	for i := range w.nodes {
-		w.nodes[i] = &modelNode{m: NewMachine(string(rune('a'+i)), "", Limits{Messages: 1000, Bytes: 1 << 20}), up: true}
+		w.nodes[i] = &modelNode{m: NewMachine(string(rune('a'+i)), Limits{Messages: 1000, Bytes: 1 << 20}), up: true}
 	}
 	return w
 }
@@ -121,8 +120,7 @@ func (w *world) publish(channel string) {
 func (w *world) connect(i int) {
 	n := w.nodes[i]
 	n.connected, n.next, n.began = true, len(w.heard), len(w.heard)
-	n.m.Begin(n.server != w.server)
-	n.server = w.server
+	n.m.Begin(fmt.Sprint(w.server))
 	n.outgoing = append(n.outgoing, Mark{ID: w.markID(), Node: n.m.node})
 }
 

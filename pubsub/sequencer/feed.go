@@ -1,0 +1,162 @@
+package sequencer
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"strings"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+)
+
+// What a feed does when Redis is silent.
+const (
+	feedTimeout  = time.Second     // it asks whether Redis is there
+	feedPatience = 3 * time.Second // it gives Redis up
+)
+
+var errSilent = errors.New("redis does not answer")
+
+// heard is what a feed brings, in the order in which Redis has it. The first of
+// a feed has up set, the last err.
+type heard struct {
+	feed    *feed
+	up      bool
+	channel string
+	payload string
+	err     error
+}
+
+// feed is one connection that follows the channels: a segment, for the
+// machines. It ends with its first error.
+type feed struct {
+	client   redis.UniversalClient
+	patterns []string
+	cancel   context.CancelFunc
+
+	// Set before up is sent.
+	where string // the server and which of its lives; "" when that cannot be told
+	since int64  // Redis' time before the first message, Unix ms
+}
+
+// startFeed connects on a goroutine of its own, which ends after cancel, or
+// after the error that it sends.
+func startFeed(ctx context.Context, client redis.UniversalClient, markKey string, patterns []string, to chan<- heard) *feed {
+	f := &feed{client: client, patterns: patterns}
+	ctx, f.cancel = context.WithCancel(ctx)
+	go func() {
+		err := f.follow(ctx, markKey, to)
+		f.send(ctx, to, heard{err: err})
+	}()
+	return f
+}
+
+// send reports false when nobody wants to know any more.
+func (f *feed) send(ctx context.Context, to chan<- heard, h heard) bool {
+	h.feed = f
+	select {
+	case to <- h:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}
+
+func (f *feed) follow(ctx context.Context, markKey string, to chan<- heard) error {
+	server, err := serverOf(ctx, f.client, markKey)
+	if err != nil {
+		return err
+	}
+	if err := f.look(ctx, server); err != nil {
+		return err
+	}
+	sub := server.PSubscribe(ctx, f.patterns...)
+	// Nothing is left to lose then; it also ends a read that is waiting.
+	defer context.AfterFunc(ctx, func() { _ = sub.Close() })()
+	defer func() { _ = sub.Close() }()
+	// go-redis would connect anew behind our back after an error: this feed
+	// ends with the first. All patterns are subscribed in one step, so that no
+	// message comes between their confirmations.
+	for range f.patterns {
+		message, err := sub.ReceiveTimeout(ctx, feedPatience)
+		if err != nil {
+			return fmt.Errorf("subscribe: %w", err)
+		}
+		if _, ok := message.(*redis.Subscription); !ok {
+			return fmt.Errorf("subscribe: redis says %v", message)
+		}
+	}
+	if !f.send(ctx, to, heard{up: true}) {
+		return ctx.Err()
+	}
+	return f.receive(ctx, sub, to)
+}
+
+// serverOf returns the one server to follow. In a Cluster each master brings all
+// messages, but each in an order of its own, so all nodes follow the same.
+func serverOf(ctx context.Context, client redis.UniversalClient, key string) (*redis.Client, error) {
+	switch c := client.(type) {
+	case *redis.Client:
+		return c, nil
+	case *redis.ClusterClient:
+		server, err := c.MasterForKey(ctx, key)
+		if err != nil {
+			return nil, fmt.Errorf("find the master of %s: %w", key, err)
+		}
+		return server, nil
+	default:
+		return nil, fmt.Errorf("unknown kind of client %T", client)
+	}
+}
+
+// look asks the server who it is and what time it has.
+func (f *feed) look(ctx context.Context, server *redis.Client) error {
+	now, err := server.Time(ctx).Result()
+	if err != nil {
+		return fmt.Errorf("ask for the time: %w", err)
+	}
+	f.since = now.UnixMilli()
+	info, err := server.Info(ctx, "server").Result()
+	var refusal redis.Error
+	if err != nil && !errors.As(err, &refusal) { // the embedded one has no such section
+		return fmt.Errorf("ask who it is: %w", err)
+	}
+	for line := range strings.Lines(info) {
+		if id, ok := strings.CutPrefix(line, "run_id:"); ok {
+			f.where = strings.TrimSpace(id)
+		}
+	}
+	return nil
+}
+
+// receive brings messages until the connection fails.
+func (f *feed) receive(ctx context.Context, sub *redis.PubSub, to chan<- heard) error {
+	last := time.Now()
+	for {
+		message, err := sub.ReceiveTimeout(ctx, feedTimeout)
+		var timeout net.Error
+		switch {
+		case err == nil:
+			last = time.Now()
+			if !f.bring(ctx, to, message) {
+				return ctx.Err()
+			}
+		case !errors.As(err, &timeout) || !timeout.Timeout() || ctx.Err() != nil:
+			return fmt.Errorf("receive: %w", err)
+		case time.Since(last) > feedPatience:
+			return fmt.Errorf("receive: %w", errSilent)
+		default:
+			if err := sub.Ping(ctx); err != nil {
+				return fmt.Errorf("ping: %w", err)
+			}
+		}
+	}
+}
+
+// bring hands on a message; it reports false when nobody wants it any more.
+func (f *feed) bring(ctx context.Context, to chan<- heard, message any) bool {
+	m, ok := message.(*redis.Message)
+	return !ok || f.send(ctx, to, heard{channel: m.Channel, payload: m.Payload})
+}

@@ -1,0 +1,190 @@
+package sequencer
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"github.com/ginforge/gateway/pubsub/stream"
+)
+
+const (
+	// maxBatch and maxBatchBytes bound what a partition appends at once.
+	maxBatch      = 128
+	maxBatchBytes = 256 << 10
+	// appendTimeout bounds one batch.
+	appendTimeout = 3 * time.Second
+	// minRetry and maxRetry bound the pause after a batch that Redis did not
+	// take.
+	minRetry = 20 * time.Millisecond
+	maxRetry = time.Second
+	// lane is that of bare messages in the logs.
+	lane = "s"
+)
+
+// worker appends, one batch at a time, on a goroutine of its own.
+type worker struct {
+	seq  *Sequencer
+	jobs chan job
+	done chan outcome
+
+	// Of Run's goroutine.
+	busy  bool
+	retry time.Time     // nothing is offered before
+	pause time.Duration // after the next failure
+}
+
+// job is what the partitions owe.
+type job [Partitions][]Item
+
+// outcome is what has become of a job.
+type outcome struct {
+	landed [Partitions]int  // of each partition so many of the first
+	stale  [Partitions]bool // a log has numbers of a later chain
+	failed error            // of some that are to be tried again
+}
+
+func newWorker(s *Sequencer) *worker {
+	return &worker{seq: s, jobs: make(chan job, 1), done: make(chan outcome, 1), pause: minRetry}
+}
+
+// offer gives the worker what is owed, if it has nothing to do.
+func (s *Sequencer) offer() {
+	if s.worker.busy || !s.worker.retry.IsZero() && time.Now().Before(s.worker.retry) {
+		return
+	}
+	var j job
+	for i, p := range s.partitions {
+		if !p.machine.Owes() {
+			continue
+		}
+		p.awake(time.Now())
+		j[i] = p.machine.Take(maxBatch, maxBatchBytes)
+		s.worker.busy = s.worker.busy || len(j[i]) > 0
+	}
+	if s.worker.busy {
+		s.worker.jobs <- j // has room: the worker waits for it
+	}
+}
+
+// landed takes an outcome.
+func (s *Sequencer) landed(o outcome) {
+	w := s.worker
+	w.busy, w.retry = false, time.Time{}
+	if o.failed != nil {
+		w.retry = time.Now().Add(w.pause)
+		w.pause = min(2*w.pause, maxRetry)
+		s.stats.retries.Add(1)
+	} else {
+		w.pause = minRetry
+	}
+	for i, p := range s.partitions {
+		p.awake(time.Now())
+		p.machine.Landed(o.landed[i])
+		if o.stale[i] && p.machine.Role() == Leading {
+			p.anew()
+		}
+	}
+}
+
+// anew begins a new chain: somebody has begun one that this node has not heard
+// of, and the logs take nothing of this one any more.
+func (p *partition) anew() {
+	p.seq.log.Warn().Int("partition", p.index).Msg("the logs have numbers of a later chain; counting anew")
+	p.giveUp()
+	if p.following {
+		p.begin()
+	}
+}
+
+// run appends jobs until ctx ends.
+func (w *worker) run(ctx context.Context) {
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case j := <-w.jobs:
+			limited, cancel := context.WithTimeout(ctx, appendTimeout)
+			w.done <- w.append(limited, j) // has room: there is one job at a time
+			cancel()
+		}
+	}
+}
+
+// place says which message of a job a message of the batch is.
+type place struct{ partition, index int }
+
+func (w *worker) append(ctx context.Context, j job) (o outcome) {
+	var batch []stream.Append
+	var places []place
+	for i, items := range j {
+		o.landed[i] = len(items)
+		for k, it := range items {
+			a, err := w.seq.cfg.Prepare(it.Channel, it.Payload)
+			if err != nil {
+				w.seq.stats.invalid.Add(1)
+				continue
+			}
+			number := it.Number.String()
+			a.Order = stream.Order{Lane: lane, Place: number}
+			if a.Dedupe == "" { // known again when a failover has lost the lane
+				a.Dedupe = "n." + number
+			}
+			batch, places = append(batch, a), append(places, place{i, k})
+		}
+	}
+	if len(batch) == 0 {
+		return o
+	}
+	for n, r := range w.seq.logs.Append(ctx, batch) {
+		w.judge(&o, places[n], j[places[n].partition][places[n].index], r)
+	}
+	return o
+}
+
+// judge notes what has become of one message. After one that is to be tried
+// again, all of its partition are: those that were taken are duplicates then.
+func (w *worker) judge(o *outcome, at place, it Item, r stream.Result) {
+	s := &w.seq.stats
+	switch {
+	case r.Err == nil && r.Duplicate:
+		s.duplicates.Add(1)
+		chain, _, _ := strings.Cut(r.Last, ".")
+		own, _, _ := strings.Cut(it.Number.String(), ".")
+		o.stale[at.partition] = o.stale[at.partition] || chain > own
+	case r.Err == nil:
+		s.sequenced.Add(1)
+	case hopeless(r.Err):
+		s.failed.Add(1)
+		w.seq.log.Warn().Err(r.Err).Str("channel", it.Channel).Msg("a bare message cannot be appended, and is dropped")
+	default:
+		o.failed = r.Err
+		o.landed[at.partition] = min(o.landed[at.partition], at.index)
+	}
+}
+
+// passing are the errors of Redis that pass by themselves.
+var passing = []string{
+	"LOADING", "READONLY", "MASTERDOWN", "CLUSTERDOWN", "TRYAGAIN", "MOVED", "ASK", "OOM", "BUSY", "NOREPLICAS", "MISCONF",
+	"NOSCRIPT", "NOAUTH", "NOPERM", "EXECABORT", "UNBLOCKED",
+}
+
+// hopeless reports whether there is no point in appending a message again.
+func hopeless(err error) bool {
+	if errors.Is(err, stream.ErrRules) {
+		return true
+	}
+	var refusal redis.Error
+	if !errors.As(err, &refusal) {
+		return false // the connection's
+	}
+	for _, prefix := range passing {
+		if redis.HasErrorPrefix(err, prefix) {
+			return false
+		}
+	}
+	return true
+}
