@@ -49,8 +49,8 @@ type Delivery struct {
 
 // Handler takes what Redis delivered.
 //
-// It runs on a reader goroutine, one delivery at a time, those of one channel
-// in order of arrival. It may block, and then nothing more is read from Redis
+// It runs on a reader goroutine, of which a Cluster has several, one delivery at
+// a time, those of one channel in order of arrival. It may block, and then nothing more is read from Redis
 // until it returns; it must not wait for anything that needs this Bus to read
 // on, such as a confirmed or done callback. It may keep the strings.
 type Handler func(Delivery)
@@ -69,7 +69,8 @@ type Bus struct {
 	commands redis.UniversalClient
 
 	// Each guards itself.
-	interest *interest
+	interest *interest // in all but what shards has
+	shards   *shards   // in the live channels of logs, in a Cluster; else nil
 	outbox   *outbox
 	asks     *asks
 	status   *status
@@ -78,6 +79,9 @@ type Bus struct {
 	closing context.Context // ended by Close; ends Run
 	stop    context.CancelFunc
 	ended   chan struct{} // closed when Run has returned
+
+	// handling has the readers of a Cluster call Handler and idle one by one.
+	handling sync.Mutex
 
 	mu      sync.Mutex // guards the fields below
 	started bool       // Run was called
@@ -108,7 +112,10 @@ func Open(cfg Config, h Handler, log zerolog.Logger) (*Bus, error) {
 		b.target.options.Addrs = []string{b.embedded.addr()}
 	}
 	b.commands = newCommands(b.target)
-	b.interest = newInterest()
+	b.interest = newInterest(broadcast)
+	if t.options.IsClusterMode {
+		b.shards = newShards(b)
+	}
 	b.outbox = newOutbox(cfg.QueueMessages, cfg.QueueBytes, b.counters)
 	b.asks = newAsks(cfg.QueueAsks, b.counters)
 	b.status = &status{log: log, since: time.Now()}
@@ -142,6 +149,9 @@ func (b *Bus) Run(ctx context.Context) error {
 	var workers sync.WaitGroup
 	workers.Go(func() { b.publish(ctx) })
 	workers.Go(func() { b.sweep(ctx) })
+	if b.shards != nil {
+		workers.Go(func() { b.shards.run(ctx) })
+	}
 	for range askWorkers {
 		workers.Go(func() { b.asks.work(ctx) })
 	}
@@ -168,15 +178,32 @@ func (b *Bus) Run(ctx context.Context) error {
 // waits for the next connection. It is not called any more when the interest
 // was withdrawn and its linger passed first, or when the Bus has ended.
 func (b *Bus) Subscribe(kind Kind, name string, confirmed func()) {
-	b.interest.want(topicOf(kind, name), confirmed)
+	t := topicOf(kind, name)
+	var ready bool
+	if b.sharded(t) {
+		ready = b.shards.want(t, confirmed)
+	} else {
+		ready = b.interest.want(t, confirmed)
+	}
+	if ready && confirmed != nil {
+		confirmed()
+	}
 }
 
 // Unsubscribe withdraws the interest in the channel of kind and name. Redis is
 // told after Config.Linger, unless Subscribe comes first. Until then messages
 // on it still reach the Handler. It never waits for Redis.
 func (b *Bus) Unsubscribe(kind Kind, name string) {
-	b.interest.unwant(topicOf(kind, name), time.Now().Add(b.cfg.Linger))
+	t, due := topicOf(kind, name), time.Now().Add(b.cfg.Linger)
+	if b.sharded(t) {
+		b.shards.unwant(t, due)
+		return
+	}
+	b.interest.unwant(t, due)
 }
+
+// sharded reports whether the channel of t is subscribed at its slot's master.
+func (b *Bus) sharded(t topic) bool { return b.shards != nil && t.kind.isLog() }
 
 // Publish hands payload over to be published on the channel of kind and name
 // and returns without waiting: with nil when it was accepted, else with
@@ -197,6 +224,10 @@ func (b *Bus) Publish(kind Kind, name string, payload []byte, done func(error)) 
 func (b *Bus) State() State {
 	s := b.status.state()
 	s.Subscriptions, s.Wanted = b.interest.counts()
+	if b.shards != nil {
+		confirmed, wanted := b.shards.counts()
+		s.Subscriptions, s.Wanted = s.Subscriptions+confirmed, s.Wanted+wanted
+	}
 	return s
 }
 

@@ -8,13 +8,20 @@
 //
 //	rooms    ── Subscribe, Unsubscribe ──► interest ─► writer ─┐
 //	Handler  ◄──────────────────────────── reader ◄────────────┤ Redis
-//	sessions ── Publish ─────────────────► outbox ─► publisher ┘
+//	sessions ── Publish, Append ─────────► outbox ─► publisher ┤
+//	rooms    ── ReadLog, OpenInbox ... ──► asks ───► workers ──┘
 //
 // None of the methods that rooms and sessions call waits for the network. Run
-// owns the goroutines: a reader and a writer for the subscribed connection,
-// one publisher, and one sweeper for channels nobody wants any more. Handler
-// and the confirmed callbacks run on the reader, done callbacks on the
-// publisher.
+// owns the goroutines: a reader and a writer for each subscribed connection,
+// one publisher, a few workers for questions, and one sweeper for channels
+// nobody wants any more. Handler and the confirmed callbacks run on a reader,
+// done callbacks on the publisher or a worker.
+//
+// Rooms and users that keep history have a log (package stream) and are heard
+// on its live channel. In a Cluster these channels are sharded: each is
+// published and subscribed at the master of its slot, over a connection of its
+// own to each master, and followed where the slot goes (shards.go). All other
+// channels go through one master, as every master carries Pub/Sub for all.
 //
 // The publisher speaks through go-redis. The subscribed connection is dialled
 // and authenticated by go-redis and then taken over, so that a user or room
@@ -22,7 +29,8 @@
 // few allocations; see wire.go.
 //
 // Delivery is that of Redis Pub/Sub, at most once: what is published while the
-// connection is away is lost. The Bus itself drops nothing: a slow Handler
+// connection is away is lost, and can be read again where there is a log; the
+// Handler is told when a log's channel had been away. The Bus itself drops nothing: a slow Handler
 // slows the reader, and Redis keeps what is due in its output buffer for this
 // client (client-output-buffer-limit pubsub) or ends the connection, which the
 // Bus notices, reports, and repairs.

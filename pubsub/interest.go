@@ -40,16 +40,20 @@ type pending struct {
 	waiters []func()
 }
 
-// newInterest returns an interest in the broadcast, which stays for good.
-func newInterest() *interest {
+// newInterest returns an interest in topics, which stay for good if they are
+// the broadcast.
+func newInterest(topics ...topic) *interest {
 	in := &interest{wake: make(chan struct{}, 1)}
-	in.addLocked(broadcast) // nobody else has it yet
+	for _, t := range topics {
+		in.addLocked(t) // nobody else has it yet
+	}
 	return in
 }
 
 // want adds the interest in t and has confirmed called once all its channels
-// are confirmed; here and now when they are.
-func (in *interest) want(t topic, confirmed func()) {
+// are confirmed. It reports whether they are already: then it is the caller
+// who calls confirmed, without a lock.
+func (in *interest) want(t topic, confirmed func()) (ready bool) {
 	in.mu.Lock()
 	news := in.addLocked(t)
 	p, waits := in.pending.get(t)
@@ -62,9 +66,7 @@ func (in *interest) want(t topic, confirmed func()) {
 	if news {
 		in.notify()
 	}
-	if confirmed != nil && !waits {
-		confirmed()
-	}
+	return !waits
 }
 
 // addLocked wants t and reports whether the writer has to know.
@@ -171,7 +173,10 @@ func (in *interest) confirm(kind Kind, name string) (confirmed []func(), again b
 func (in *interest) link() {
 	in.mu.Lock()
 	in.linked = true
-	in.join = append(make([]topic, 0, in.pending.len()), broadcast)
+	in.join = make([]topic, 0, in.pending.len())
+	if in.wanted[KindBroadcast].has(broadcast.name) {
+		in.join = append(in.join, broadcast)
+	}
 	for t := range in.pending.all() {
 		if t != broadcast {
 			in.join = append(in.join, t)

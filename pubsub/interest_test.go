@@ -20,7 +20,7 @@ import (
 //	confirm a             Redis's answer; for a user "@a", and "#a" for notifications
 func script(t *testing.T, steps string) (log string, in *interest) {
 	t.Helper()
-	in = newInterest()
+	in = newInterest(broadcast)
 	var got []string
 	second := func(s string) time.Time {
 		var n int64
@@ -35,7 +35,10 @@ func script(t *testing.T, steps string) (log string, in *interest) {
 		kind, name := parseScripted(args[0])
 		switch verb {
 		case "want":
-			in.want(topicOf(kind, name), func() { got = append(got, args[0]+"!") })
+			confirmed := func() { got = append(got, args[0]+"!") }
+			if in.want(topicOf(kind, name), confirmed) {
+				confirmed()
+			}
 		case "unwant":
 			in.unwant(topicOf(kind, name), second(args[1]))
 		case "expire":
@@ -165,7 +168,7 @@ func TestInterest_Counts(t *testing.T) {
 // TestInterest_ChurnWhileAwayLeavesNothing: clients that come and go while
 // Redis is away must not pile up.
 func TestInterest_ChurnWhileAwayLeavesNothing(t *testing.T) {
-	in := newInterest()
+	in := newInterest(broadcast)
 	for i := range 1000 {
 		room := topic{KindRoom, fmt.Sprint(i)}
 		in.want(room, func() { t.Error("confirmed without Redis") })
@@ -182,7 +185,7 @@ func TestInterest_ChurnWhileAwayLeavesNothing(t *testing.T) {
 }
 
 func TestInterest_NextKeepsItsLimit(t *testing.T) {
-	in := newInterest()
+	in := newInterest(broadcast)
 	in.link()
 	for i := range 1000 {
 		in.want(topic{KindRoom, fmt.Sprint(i)}, nil)

@@ -43,7 +43,10 @@ var errSilent = errors.New("redis does not answer")
 //
 // A link that fails is replaced, never repaired.
 type link struct {
-	bus    *Bus
+	bus      *Bus
+	interest *interest // what it subscribes
+	shard    *shard    // whose link it is; nil for the Bus's own
+
 	client redis.UniversalClient // owns every connection of this link
 	node   *redis.Client         // the one server it talks to
 	sub    *redis.PubSub         // has made conn, and will close it
@@ -67,17 +70,16 @@ func linkOf(ctx context.Context) *link {
 	return l
 }
 
-// serveLink dials, subscribes and reads until something fails, and returns
+// serveLink has l dial, subscribe and read until something fails, and returns
 // what. All its goroutines and connections have ended then.
-func (b *Bus) serveLink(ctx context.Context) error {
-	l := &link{bus: b, client: newClient(b.target)}
+func (b *Bus) serveLink(ctx context.Context, l *link) error {
 	ctx, l.cancel = context.WithCancelCause(ctx)
 	l.ctx = context.WithValue(ctx, linkKey{}, l)
 	defer l.close()
 	if err := l.dial(); err != nil {
 		return fmt.Errorf("connect: %w", err)
 	}
-	b.interest.link()
+	l.interest.link()
 
 	var writer sync.WaitGroup
 	writer.Go(func() { l.cancel(l.write()) })
@@ -107,13 +109,15 @@ func (l *link) dial() (err error) {
 
 // close frees what the link holds. It comes after its goroutines have ended.
 func (l *link) close() {
-	l.bus.setRoute(nil)
+	if l.shard == nil {
+		l.bus.setRoute(nil)
+	}
 	l.cancel(errOneConnection)
 	if l.sub != nil {
 		_ = l.sub.Close() // there is nothing left to fail
 	}
 	_ = l.client.Close()
-	l.bus.interest.lost()
+	l.interest.lost()
 }
 
 // read delivers what Redis sends until the connection fails.
@@ -122,6 +126,9 @@ func (l *link) read() error {
 	for {
 		p, err := in.read()
 		if err != nil {
+			if l.shard != nil && l.shard.refused(err) {
+				continue
+			}
 			return fmt.Errorf("read: %w", err)
 		}
 		switch p.kind {
@@ -130,6 +137,10 @@ func (l *link) read() error {
 			l.bus.deliver(p.channel, p.payload)
 		case pushSubscribe:
 			l.confirm(p.channel)
+		case pushUnsubscribe:
+			if l.shard != nil {
+				l.shard.dropped(p.channel)
+			}
 		case pushPong:
 			l.pong(p.payload)
 		}
@@ -143,7 +154,7 @@ func (l *link) Read(b []byte) (int, error) {
 	l.idleSince.Store(time.Now().UnixNano())
 	defer l.idleSince.Store(0)
 	if l.delivered && l.bus.idle != nil {
-		l.bus.idle()
+		l.bus.serially(l.bus.idle)
 	}
 	l.coalesce()
 	n, err := l.conn.Read(b)
@@ -181,7 +192,25 @@ func (b *Bus) deliver(channel, payload string) {
 	}
 	b.counters.receivedMessages.Add(1)
 	b.counters.receivedBytes.Add(int64(len(payload)))
+	b.handle(d)
+}
+
+// handle calls the Handler.
+func (b *Bus) handle(d Delivery) {
+	if b.shards != nil {
+		b.handling.Lock()
+		defer b.handling.Unlock()
+	}
 	b.handler(d)
+}
+
+// serially calls f when no reader is in the Handler.
+func (b *Bus) serially(f func()) {
+	if b.shards != nil {
+		b.handling.Lock()
+		defer b.handling.Unlock()
+	}
+	f()
 }
 
 func (l *link) confirm(channel string) {
@@ -189,9 +218,9 @@ func (l *link) confirm(channel string) {
 	if !ok {
 		return
 	}
-	waiters, again := l.bus.interest.confirm(kind, name)
+	waiters, again := l.interest.confirm(kind, name)
 	if again && kind.isLog() {
-		l.bus.handler(Delivery{Kind: kind, Name: name, Resumed: true})
+		l.bus.handle(Delivery{Kind: kind, Name: name, Resumed: true})
 	}
 	for _, confirmed := range waiters {
 		confirmed()
@@ -204,9 +233,13 @@ func (l *link) pong(payload string) {
 	if payload != pingSync {
 		return
 	}
+	if l.shard != nil {
+		l.shard.settle()
+		return
+	}
 	l.bus.counters.connects.Add(1)
 	l.bus.setRoute(newRoute(l.bus.cfg, l.client, l.node))
-	channels, _ := l.bus.interest.counts()
+	channels, _ := l.interest.counts()
 	l.bus.status.back(channels)
 }
 
@@ -227,7 +260,7 @@ func (l *link) write() error {
 		select {
 		case <-l.ctx.Done():
 			return context.Cause(l.ctx)
-		case <-l.bus.interest.wake:
+		case <-l.interest.wake:
 			err = l.flush()
 		case now := <-health.C:
 			asked, err = l.checkHealth(now, asked)
@@ -242,7 +275,7 @@ func (l *link) write() error {
 // moment gather; they have left a token in wake.
 func (l *link) flush() error {
 	for full := true; full; {
-		leave, join := l.bus.interest.next(maxTopics)
+		leave, join := l.interest.next(maxTopics)
 		full = len(leave) == maxTopics || len(join) == maxTopics
 		if err := l.command("UNSUBSCRIBE", leave, &l.bus.counters.unsubscribes); err != nil {
 			return err
@@ -255,10 +288,14 @@ func (l *link) flush() error {
 	return nil
 }
 
-// command writes one command for topics, none when there are none.
+// command writes one command for topics, or in a Cluster one for each.
 func (l *link) command(verb string, topics []topic, count *atomic.Int64) error {
 	if len(topics) == 0 {
 		return nil
+	}
+	if l.shard != nil {
+		count.Add(int64(len(topics)))
+		return l.send(appendSharded(nil, "S"+verb, l.bus.cfg.Prefix, topics))
 	}
 	count.Add(1)
 	return l.send(appendSubscription(nil, verb, l.bus.cfg.Prefix, topics))

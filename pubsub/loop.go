@@ -15,7 +15,7 @@ const (
 // keepConnected serves one link after the other until ctx ends.
 func (b *Bus) keepConnected(ctx context.Context) {
 	for attempt := 0; ; attempt++ {
-		err := b.serveLink(ctx)
+		err := b.serveLink(ctx, &link{bus: b, interest: b.interest, client: newClient(b.target)})
 		if ctx.Err() != nil {
 			return
 		}
@@ -55,6 +55,9 @@ func (b *Bus) sweep(ctx context.Context) {
 			return
 		case now := <-ticker.C:
 			b.interest.expire(now)
+			if b.shards != nil {
+				b.shards.expire(now)
+			}
 		}
 	}
 }

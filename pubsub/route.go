@@ -25,7 +25,7 @@ func newRoute(cfg Config, client redis.UniversalClient, node *redis.Client) *rou
 	if cluster {
 		r.client = client
 	}
-	r.store = stream.New(r.client, stream.Options{Prefix: cfg.Prefix})
+	r.store = stream.New(r.client, stream.Options{Prefix: cfg.Prefix, Sharded: cluster})
 	return r
 }
 

@@ -54,6 +54,9 @@ type Stats struct {
 	Connects            int64 // times the connection came up
 	Disconnects         int64 // times it was lost after it had come up
 	ConnectErrors       int64 // attempts that did not get that far
+
+	ShardDisconnects int64 // in a Cluster, connections for live channels that were lost
+	ShardMoves       int64 // live channels that found their slot's master to be another
 }
 
 // counters are the atomics behind Stats.
@@ -66,6 +69,7 @@ type counters struct {
 	asks, askErrors, asksRefused                     atomic.Int64
 	subscribes, unsubscribes                         atomic.Int64
 	connects, disconnects, connectErrors             atomic.Int64
+	shardDisconnects, shardMoves                     atomic.Int64
 }
 
 func (c *counters) snapshot() Stats {
@@ -89,6 +93,8 @@ func (c *counters) snapshot() Stats {
 		Connects:            c.connects.Load(),
 		Disconnects:         c.disconnects.Load(),
 		ConnectErrors:       c.connectErrors.Load(),
+		ShardDisconnects:    c.shardDisconnects.Load(),
+		ShardMoves:          c.shardMoves.Load(),
 	}
 }
 

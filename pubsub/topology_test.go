@@ -53,7 +53,7 @@ func TestBus_WrongPasswordIsToldOnceAndNotShown(t *testing.T) {
 // whichever is spoken to.
 func TestBus_Cluster(t *testing.T) {
 	const messages = 2000
-	nodes := startCluster(t, 3)
+	nodes := redistest.StartCluster(t, 3, 0).Primaries
 	first := connected(t, testConfig("redis+cluster://"+nodes[0].Addr()+","+nodes[1].Addr()), nil)
 	second := connected(t, testConfig("redis+cluster://"+nodes[2].Addr()), nil)
 	for _, b := range []*testBus{first, second} {
@@ -83,31 +83,6 @@ func TestBus_Cluster(t *testing.T) {
 		n.CLI("PUBLISH", "websocket:broadcast", "from "+n.Addr())
 	}
 	first.inbox.waitFor(t, messages+3)
-}
-
-// startCluster runs n masters that share the slots.
-func startCluster(t *testing.T, n int) []*redistest.Server {
-	t.Helper()
-	nodes := make([]*redistest.Server, n)
-	for i := range nodes {
-		nodes[i] = redistest.Start(t, "--cluster-enabled", "yes")
-		from, to := i*16384/n, (i+1)*16384/n-1
-		nodes[i].CLI("CLUSTER", "ADDSLOTSRANGE", strconv.Itoa(from), strconv.Itoa(to))
-		if i > 0 {
-			nodes[i].CLI("CLUSTER", "SET-CONFIG-EPOCH", strconv.Itoa(i+1))
-			nodes[i].CLI("CLUSTER", "MEET", "127.0.0.1", strconv.Itoa(nodes[0].Port()))
-		}
-	}
-	redistest.Eventually(t, patience, func() error {
-		for _, node := range nodes {
-			info := node.CLI("CLUSTER", "INFO")
-			if !strings.Contains(info, "cluster_state:ok") || !strings.Contains(info, fmt.Sprint("cluster_known_nodes:", n)) {
-				return fmt.Errorf("%s: %s", node.Addr(), info)
-			}
-		}
-		return nil
-	})
-	return nodes
 }
 
 // TestBus_SentinelFailover kills the master of a replica that Sentinel promotes.

@@ -19,7 +19,15 @@ import (
 //	Redis ◄ *2 $4 pong $4 sync                               before the first SUBSCRIBE: $4 sync
 //	Redis ◄ -NOPERM this user has no permissions ...         in answer to any command
 //
-// The second line in full: "*3\r\n$9\r\nsubscribe\r\n$19\r\nwebsocket:broadcast\r\n:1\r\n".
+// In a Cluster the live channels of logs are spoken of alike, at the master of
+// their slot, with an s before each word: SSUBSCRIBE, ssubscribe, smessage. One
+// SSUBSCRIBE has channels of one slot only.
+//
+//	us    ► *2 $10 SSUBSCRIBE $27 websocket:log:{room:chat:1}
+//	Redis ◄ -MOVED 5798 10.0.0.7:6379                        the slot has another master
+//	Redis ◄ *3 $12 sunsubscribe $27 websocket:log:{room:chat:1} :0   unasked: it has one from now on
+//
+// The second line of all in full: "*3\r\n$9\r\nsubscribe\r\n$19\r\nwebsocket:broadcast\r\n:1\r\n".
 
 const (
 	// maxStringBytes bounds one string from Redis, 64 MiB. Redis itself ends
@@ -36,6 +44,12 @@ const (
 
 // errWire is returned when what comes is not what the drawing above shows.
 var errWire = errors.New("not the protocol of Redis Pub/Sub")
+
+// refusal is what Redis answers to a command that it does not carry out. The
+// pushReader reads on behind it.
+type refusal string
+
+func (r refusal) Error() string { return string(r) }
 
 // push is one thing that Redis says.
 type push struct {
@@ -56,9 +70,11 @@ const (
 // pushWords holds the words that arrays begin with.
 var pushWords = map[string]pushKind{
 	"message": pushMessage, "subscribe": pushSubscribe, "unsubscribe": pushUnsubscribe, "pong": pushPong,
+	"smessage": pushMessage, "ssubscribe": pushSubscribe, "sunsubscribe": pushUnsubscribe,
 }
 
-// pushReader reads pushes. After an error it has lost its place.
+// pushReader reads pushes. After an error that is no refusal it has lost its
+// place.
 type pushReader struct {
 	in            *bufio.Reader
 	word, channel string // of the last array, for the next to share
@@ -68,8 +84,7 @@ func newPushReader(in io.Reader, bufferBytes int) *pushReader {
 	return &pushReader{in: bufio.NewReaderSize(in, bufferBytes)}
 }
 
-// read returns the next push, io.EOF when the connection ended, or as an error
-// what Redis answered to a command it refuses. It allocates the payload, and
+// read returns the next push, io.EOF when the connection ended, or a refusal. It allocates the payload, and
 // the channel when it is not the one before.
 func (r *pushReader) read() (push, error) {
 	sign, rest, err := r.line()
@@ -85,7 +100,7 @@ func (r *pushReader) read() (push, error) {
 	case '+':
 		return push{kind: pushPong, payload: string(rest)}, nil
 	case '-':
-		return push{}, errors.New(string(rest))
+		return push{}, refusal(rest)
 	}
 	return push{}, fmt.Errorf("%w: a reply begins with %q", errWire, sign)
 }
@@ -257,6 +272,15 @@ func appendSubscription(dst []byte, verb, prefix string, topics []topic) []byte 
 			before, after := segmentsOf(kind, t.name)
 			dst = appendBulk(dst, prefix, before, t.name, after)
 		}
+	}
+	return dst
+}
+
+// appendSharded appends one command for each of topics: verb, SSUBSCRIBE or
+// SUNSUBSCRIBE, with its channel.
+func appendSharded(dst []byte, verb, prefix string, topics []topic) []byte {
+	for i := range topics {
+		dst = appendSubscription(dst, verb, prefix, topics[i:i+1])
 	}
 	return dst
 }

@@ -43,9 +43,13 @@ func TestPushReader_Reads(t *testing.T) {
 		"subscribe":           {wire("*3 $9 subscribe $1 c :12"), []push{{pushSubscribe, "c", ""}}},
 		"unsubscribe":         {wire("*3 $11 unsubscribe $1 c :0"), []push{{pushUnsubscribe, "c", ""}}},
 		"unsubscribe of none": {wire("*3 $11 unsubscribe $-1 :0"), []push{{pushUnsubscribe, "", ""}}},
-		"pong":                {wire("*2 $4 pong $4 sync"), []push{{pushPong, "", "sync"}}},
-		"pong before all":     {wire("$4 sync"), []push{{pushPong, "", "sync"}}},
-		"plain pong":          {wire("+PONG"), []push{{pushPong, "", "PONG"}}},
+		"sharded": {
+			wire("*3 $10 ssubscribe $1 c :1 *3 $8 smessage $1 c $2 hi *3 $12 sunsubscribe $1 c :0"),
+			[]push{{pushSubscribe, "c", ""}, {pushMessage, "c", "hi"}, {pushUnsubscribe, "c", ""}},
+		},
+		"pong":            {wire("*2 $4 pong $4 sync"), []push{{pushPong, "", "sync"}}},
+		"pong before all": {wire("$4 sync"), []push{{pushPong, "", "sync"}}},
+		"plain pong":      {wire("+PONG"), []push{{pushPong, "", "PONG"}}},
 		"one after the other": {
 			wire("*3 $9 subscribe $1 a :1 *3 $9 subscribe $1 b :2 *3 $7 message $1 b $1 1 *3 $7 message $1 b $1 2 *3 $7 message $1 a $1 3"),
 			[]push{{pushSubscribe, "a", ""}, {pushSubscribe, "b", ""}, {pushMessage, "b", "1"}, {pushMessage, "b", "2"}, {pushMessage, "a", "3"}},
@@ -143,6 +147,17 @@ func TestPushReader_AllocatesThePayload(t *testing.T) {
 	}
 }
 
+func TestPushReader_ReadsOnBehindARefusal(t *testing.T) {
+	r := newPushReader(strings.NewReader(wire("-MOVED_7 *2 $4 pong $4 sync")), readBufferBytes)
+	_, err := r.read()
+	if want := refusal("MOVED_7"); !errors.Is(err, want) {
+		t.Errorf("read = %v, want %v", err, want)
+	}
+	if p, err := r.read(); err != nil || p.payload != "sync" {
+		t.Errorf("then %+v, %v, want the pong", p, err)
+	}
+}
+
 // FuzzReadPush: whatever comes, reading ends, gives no more than came, and does
 // not depend on how the bytes arrive or on the size of the buffer; what was
 // read and is written again reads the same.
@@ -187,6 +202,7 @@ func appendPush(dst []byte, p push) []byte {
 	for word, kind := range pushWords {
 		if kind == p.kind {
 			dst = appendBulk(appendBulk(appendSize(dst, '*', 3), word), p.channel)
+			break // with an s in front or not, it reads the same
 		}
 	}
 	if p.kind == pushMessage {
@@ -204,6 +220,18 @@ func TestAppendCommands(t *testing.T) {
 		"a user's": {
 			appendSubscription(nil, "UNSUBSCRIBE", "ws:", []topic{{KindUser, "é"}, {KindRoom, "a:b"}}),
 			wire("*4 $11 UNSUBSCRIBE $10 ws:user:é $18 ws:notification:é $11 ws:room:a:b"),
+		},
+		"logs": {
+			appendSubscription(nil, "SUBSCRIBE", "ws:", []topic{{KindRoomLog, "a:b"}, {KindUserLog, "7"}}),
+			wire("*3 $9 SUBSCRIBE $17 ws:log:{room:a:b} $15 ws:log:{user:7}"),
+		},
+		"logs of a cluster": {
+			appendSharded(nil, "SSUBSCRIBE", "ws:", []topic{{KindRoomLog, "a:b"}, {KindUserLog, "7"}}),
+			wire("*2 $10 SSUBSCRIBE $17 ws:log:{room:a:b} *2 $10 SSUBSCRIBE $15 ws:log:{user:7}"),
+		},
+		"nodes": {
+			appendSubscription(nil, "SUBSCRIBE", "ws:", []topic{{KindControl, ""}, {KindControl, "n1"}}),
+			wire("*3 $9 SUBSCRIBE $10 ws:control $13 ws:control:n1"),
 		},
 		"a ping":         {appendPing(nil, "sync"), wire("*2 $4 PING $4 sync")},
 		"no prefix":      {appendSubscription(nil, "SUBSCRIBE", "", []topic{{KindRoom, ""}}), wire("*2 $9 SUBSCRIBE $5 room:")},

@@ -54,8 +54,8 @@ const (
 	// maxRedirects is how often what a Cluster's node refuses to do is tried
 	// at another.
 	maxRedirects = 4
-	// redirectPause is what the second redirection waits; each waits twice
-	// as long as the one before.
+	// redirectPause is what the first redirection waits, for go-redis to learn
+	// of the change; each waits twice as long as the one before.
 	redirectPause = 25 * time.Millisecond
 )
 
@@ -182,24 +182,22 @@ func (s *Store) redirected(ctx context.Context, do func() error) (err error) {
 	return err
 }
 
-// moved takes in the new shape of the Cluster, after a pause when that has
-// been tried. It reports false when there is no point in trying again.
+// moved has go-redis take in the new shape of the Cluster, and waits a while for
+// it. It reports false when there is no point in trying again.
 func (s *Store) moved(ctx context.Context, attempt int) bool {
 	cluster, ok := s.client.(*redis.ClusterClient)
 	if !ok {
 		return false
 	}
-	if attempt > 0 {
-		timer := time.NewTimer(redirectPause << attempt)
-		defer timer.Stop()
-		select {
-		case <-ctx.Done():
-			return false
-		case <-timer.C:
-		}
+	cluster.ReloadState(ctx) // in the background
+	timer := time.NewTimer(redirectPause << attempt)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return false
+	case <-timer.C:
+		return true
 	}
-	cluster.ReloadState(ctx)
-	return ctx.Err() == nil
 }
 
 // movable reports whether err says that another node of the Cluster should be
