@@ -99,6 +99,8 @@ var families = map[string]string{
 	"gateway_admission_untracked_total": "",
 	"gateway_redis_connected":           "", "gateway_redis_subscriptions": "", "gateway_redis_queue_messages": "",
 	"gateway_redis_connects_total": "", "gateway_redis_received_total": "", "gateway_redis_published_total": "result",
+	"gateway_log_appended_total": "result", "gateway_redis_questions_total": "result", "gateway_redis_queue_questions": "",
+	"gateway_redis_malformed_total": "", "gateway_redis_shard_disconnects_total": "", "gateway_redis_shard_moves_total": "",
 	"gateway_payloads_total": "type", "gateway_payloads_dropped_total": "cause",
 }
 
