@@ -53,7 +53,7 @@ func FullSuite() []Job {
 		{Direct{P: direct(15_000), Backend: true}, gatewayOnly},
 		{HerdCut{herded(15_000)}, gatewayOnly},
 	}
-	for _, n := range []int{1000, 5000, 10_000, 19_000} {
+	for _, n := range []int{1000, 4000, 10_000, 19_000} {
 		jobs = append(jobs,
 			Job{Idle{storm(n)}, gatewayOnly}, Job{Fanout{single(n)}, []string{"gateway", "floor --threads 2"}})
 	}

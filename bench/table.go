@@ -79,6 +79,12 @@ func WriteTable(w io.Writer, results []*Result) error {
 			return fmt.Errorf("bench: write table: %w", err)
 		}
 	}
+	if g := growth(results); g != nil {
+		fmt.Fprintf(w, "\n%s\n\n", g.title())
+		if err := writeLines(w, g.Targets, g.Lines); err != nil {
+			return fmt.Errorf("bench: write table: %w", err)
+		}
+	}
 	return nil
 }
 
@@ -89,11 +95,7 @@ func (s *section) write(w io.Writer) error {
 	}
 	fmt.Fprint(w, "\n\n")
 	targets, lines := s.lines()
-	table := tabwriter.NewWriter(w, 0, 0, 3, ' ', tabwriter.AlignRight)
-	for _, line := range append([][]string{append([]string{""}, targets...)}, lines...) {
-		fmt.Fprintln(table, strings.Join(line, "\t")+"\t")
-	}
-	if err := table.Flush(); err != nil {
+	if err := writeLines(w, targets, lines); err != nil {
 		return err
 	}
 	for _, remark := range s.remarks() {
@@ -107,6 +109,15 @@ func (s *section) write(w io.Writer) error {
 		}
 	}
 	return nil
+}
+
+// writeLines writes lines, each of which begins with its title, under their heads.
+func writeLines(w io.Writer, heads []string, lines [][]string) error {
+	table := tabwriter.NewWriter(w, 0, 0, 3, ' ', tabwriter.AlignRight)
+	for _, line := range append([][]string{append([]string{""}, heads...)}, lines...) {
+		fmt.Fprintln(table, strings.Join(line, "\t")+"\t")
+	}
+	return table.Flush()
 }
 
 // rounds is how often the targets were measured.
