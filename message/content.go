@@ -33,6 +33,74 @@ func TokenOf(content Raw) (token string, err error) {
 	return stringField("content.token", v[0])
 }
 
+// SinceOf returns the position that the content of join_room names in
+// {"since":{"epoch":"x","offset":41}}; nil when it names none.
+func SinceOf(content Raw) (*Position, error) {
+	v, err := lookUp(content, "since")
+	if err != nil || v[0] == nil {
+		return nil, err
+	}
+	if v[0][0] != '{' {
+		return nil, &FieldError{Field: "content.since", Problem: "must be an object"}
+	}
+	if v, err = lookUp(v[0], "epoch", "offset"); err != nil {
+		return nil, err
+	}
+	var p Position
+	if p.Epoch, err = stringField("content.since.epoch", v[0]); err != nil {
+		return nil, err
+	}
+	if p.Offset, err = offsetField("content.since.offset", v[1]); err != nil {
+		return nil, err
+	}
+	return &p, nil
+}
+
+// AckOf returns what the content of ack names: in {"offset":41} the offset up to
+// which everything has arrived, in {"id":"x"} the id of the message up to which
+// it has; nil and "" for what it does not name.
+func AckOf(content Raw) (offset *uint64, id string, err error) {
+	v, err := lookUp(content, "offset", "id")
+	if err != nil {
+		return nil, "", err
+	}
+	if v[0] != nil {
+		n, err := offsetField("content.offset", v[0])
+		if err != nil {
+			return nil, "", err
+		}
+		offset = &n
+	}
+	id, err = stringField("content.id", v[1])
+	return offset, id, err
+}
+
+// NotificationID returns data.notification_id, empty when it is not there or no
+// string.
+func NotificationID(data Raw) string {
+	v, err := lookUp(data, "notification_id")
+	if err != nil {
+		return ""
+	}
+	id, _ := stringField("data.notification_id", v[0])
+	return id
+}
+
+// maxOffset is the greatest integer that every JSON parser reads exactly.
+const maxOffset = 1<<53 - 1
+
+// offsetField reads an offset; one that is not there is 0.
+func offsetField(field string, v Raw) (uint64, error) {
+	if v == nil {
+		return 0, nil
+	}
+	n, err := strconv.ParseUint(string(v), 10, 64)
+	if err != nil || n > maxOffset {
+		return 0, &FieldError{Field: field, Problem: "must be a whole number from 0 to 2^53 - 1"}
+	}
+	return n, nil
+}
+
 // TargetOf returns the user and the room that the content of a message is
 // addressed to, in {"to":"u1"} or {"room":"chat:1"}. Either is empty when it is
 // not there; content that is not an object has no target.

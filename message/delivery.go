@@ -1,18 +1,24 @@
 package message
 
-// Fill is what the gateway adds to a payload from Redis before browsers get it.
+import "strconv"
+
+// Fill is what the gateway adds to a payload from Redis before browsers get it. An
+// offset or epoch of the payload's own is dropped in any case: they would be
+// taken for the gateway's.
 type Fill struct {
 	Type           string // replaces the payload's type unless empty
 	Room           string // of the channel; replaces the payload's unless empty
 	Timestamp      int64  // Unix seconds, for a payload that has none
 	NotificationID string // for data.notification_id, with data.read false, unless empty
+	Offset         uint64 // in the log that keeps the message; 0: in none
+	NoRoom         bool   // the payload's room is dropped
 }
 
 // AppendDelivery appends a decoded payload as browsers get it. When f changes
 // nothing these are the bytes of the published envelope, without its wrapper;
 // otherwise
 //
-//	{"type":..,"room":..,REST,"data":..,"timestamp":..}
+//	{"offset":..,"type":..,"room":..,REST,"data":..,"timestamp":..}
 //
 // where only what has changed is written anew, and REST is everything else,
 // byte for byte and in its order. A notification_id or read that is already in
@@ -37,6 +43,12 @@ func (e *Envelope) AppendDelivery(dst []byte, f Fill) []byte {
 	if e.Timestamp == nil {
 		replaced |= setOf(fieldTimestamp)
 	}
+	if f.Offset != 0 || e.last[fieldPosition] != 0 {
+		replaced |= setOf(fieldPosition)
+	}
+	if f.NoRoom && e.last[fieldRoom] != 0 {
+		replaced |= setOf(fieldRoom)
+	}
 	if replaced == 0 {
 		return append(dst, e.object...)
 	}
@@ -46,10 +58,13 @@ func (e *Envelope) AppendDelivery(dst []byte, f Fill) []byte {
 // appendReplaced writes the object with the members in replaced taken from f.
 func (e *Envelope) appendReplaced(dst []byte, f Fill, patch dataPatch, replaced fieldSet) []byte {
 	dst = append(dst, '{')
+	if f.Offset != 0 {
+		dst = strconv.AppendUint(appendName(dst, "offset"), f.Offset, 10)
+	}
 	if replaced.has(fieldType) {
 		dst = appendStringMember(dst, "type", f.Type)
 	}
-	if replaced.has(fieldRoom) {
+	if replaced.has(fieldRoom) && !f.NoRoom {
 		dst = appendStringMember(dst, "room", f.Room)
 	}
 	dst = e.appendRest(dst, replaced)

@@ -18,6 +18,7 @@ const (
 	fieldTimestamp
 	fieldMessage  // the wrapper of a backend's payload
 	fieldReserved // a client may not say it, see reserved
+	fieldPosition // offset and epoch: nobody but the gateway may say them
 	numFields
 )
 
@@ -68,6 +69,8 @@ func fieldOf(name []byte) field {
 		return fieldTimestamp
 	case "message":
 		return fieldMessage
+	case "offset", "epoch":
+		return fieldPosition
 	}
 	if reserved(plainName(name, &buf)) {
 		return fieldReserved
@@ -75,16 +78,14 @@ func fieldOf(name []byte) field {
 	return fieldOther
 }
 
-// reserved reports whether a name is one that only the gateway may say, besides
-// those that it always replaces: the position of a message in a room's history,
-// and other spellings of who sent it. A reader who matches names without case,
+// reserved reports whether a name is one that a client may not say, besides those
+// that the gateway always replaces: other spellings of who sent a message. A reader who matches names without case,
 // as encoding/json does, would take From for from.
 func reserved(name []byte) bool {
 	if len(name) > len("from_name") {
 		return false
 	}
-	return bytes.EqualFold(name, []byte("from")) || bytes.EqualFold(name, []byte("from_name")) ||
-		string(name) == "offset" || string(name) == "epoch"
+	return bytes.EqualFold(name, []byte("from")) || bytes.EqualFold(name, []byte("from_name"))
 }
 
 // fieldSet is a set of fields, one bit for each.

@@ -11,7 +11,7 @@ type Stamp struct {
 }
 
 // stamped are the members that are the gateway's to set in a client's message.
-var stamped = setOf(fieldType, fieldRoom, fieldTo, fieldFrom, fieldFromName, fieldTimestamp, fieldReserved)
+var stamped = setOf(fieldType, fieldRoom, fieldTo, fieldFrom, fieldFromName, fieldTimestamp, fieldReserved, fieldPosition)
 
 // AppendForward appends a client's message as it is published:
 //

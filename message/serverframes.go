@@ -16,6 +16,19 @@ type Welcome struct {
 	Time            time.Time     // now, on the server
 	PingInterval    time.Duration // rounded down to seconds
 	ReconnectWindow time.Duration // over which clients spread their reconnects
+	Inbox           *Inbox        // nil: none, or not known
+}
+
+// Position is a place in the log of a room or an inbox.
+type Position struct {
+	Epoch  string
+	Offset uint64
+}
+
+// Inbox is what a device is told of its user's inbox.
+type Inbox struct {
+	Position     // of the newest message
+	Unread   int // messages that this device has not confirmed
 }
 
 // AppendWelcome appends
@@ -23,6 +36,8 @@ type Welcome struct {
 //	{"type":"welcome","content":{"code":0,"message":"connected","level":"info"},
 //	 "data":{"client_id":..,"user_id":..,"node":..,"server_time":"2006-01-02T15:04:05.000Z",
 //	         "ping_interval":25,"reconnect_window_ms":5000,"protocol":1},"timestamp":..}
+//
+// with "unread":..,"inbox":{"epoch":..,"offset":..} in data where there is an inbox.
 func AppendWelcome(dst []byte, w Welcome) []byte {
 	dst = append(dst, `{"type":"welcome","content":{"code":0,"message":"connected","level":"info"},"data":{`...)
 	dst = appendStringMember(dst, "client_id", w.ClientID)
@@ -33,6 +48,11 @@ func AppendWelcome(dst []byte, w Welcome) []byte {
 	dst = appendIntMember(dst, "ping_interval", int64(w.PingInterval/time.Second))
 	dst = appendIntMember(dst, "reconnect_window_ms", w.ReconnectWindow.Milliseconds())
 	dst = appendIntMember(dst, "protocol", protocolVersion)
+	if w.Inbox != nil {
+		dst = appendIntMember(dst, "unread", int64(w.Inbox.Unread))
+		dst = append(appendName(dst, "inbox"), '{')
+		dst = append(w.Inbox.append(dst), '}')
+	}
 	dst = append(dst, '}')
 	return appendEnd(dst, w.Time.Unix())
 }
@@ -67,6 +87,63 @@ func AppendError(dst []byte, id string, code int, message string) []byte {
 // nobody asked for it.
 func AppendJoined(dst []byte, id, room string) []byte {
 	return append(appendStringMember(appendStart(dst, TypeJoined, id), "room", room), '}')
+}
+
+// Joined says where a member of a room with history begins to hear.
+type Joined struct {
+	Position
+	Recovered bool // everything since what the client asked for precedes it
+}
+
+// append appends the members of an open object.
+func (p Position) append(dst []byte) []byte {
+	dst = appendStringMember(dst, "epoch", p.Epoch)
+	return strconv.AppendUint(appendName(dst, "offset"), p.Offset, 10)
+}
+
+// AppendJoinedLog appends what a member of a room with history is answered, and
+// told when messages were lost; an empty room stands for the user's inbox:
+//
+//	{"type":"joined","id":..,"room":..,"epoch":..,"offset":..,"recovered":..}
+func AppendJoinedLog(dst []byte, id, room string, j Joined) []byte {
+	dst = appendStart(dst, TypeJoined, id)
+	if room != "" {
+		dst = appendStringMember(dst, "room", room)
+	}
+	dst = j.append(dst)
+	return append(strconv.AppendBool(appendName(dst, "recovered"), j.Recovered), '}')
+}
+
+// AppendInboxOpened appends what a device is told whose inbox could not be read
+// when it was welcomed:
+//
+//	{"type":"joined","epoch":..,"offset":..,"recovered":..,"data":{"unread":..}}
+func AppendInboxOpened(dst []byte, in Inbox, recovered bool) []byte {
+	dst = AppendJoinedLog(dst, "", "", Joined{in.Position, recovered})
+	dst = append(appendName(dst[:len(dst)-1], "data"), '{')
+	return append(appendIntMember(dst, "unread", int64(in.Unread)), '}', '}')
+}
+
+// AppendUnreadable appends what stands for a kept message that cannot be
+// delivered, so that its offset is not missed:
+//
+//	{"type":"unreadable","room":..,"offset":..}
+func AppendUnreadable(dst []byte, room string, offset uint64) []byte {
+	dst = appendStart(dst, TypeUnreadable, "")
+	if room != "" {
+		dst = appendStringMember(dst, "room", room)
+	}
+	return append(strconv.AppendUint(appendName(dst, "offset"), offset, 10), '}')
+}
+
+// AppendTaken appends the content of the ack for a message that a log has taken,
+// {"offset":..}, with "duplicate":true when it had it before.
+func AppendTaken(dst []byte, offset uint64, duplicate bool) Raw {
+	dst = strconv.AppendUint(appendName(append(dst, '{'), "offset"), offset, 10)
+	if duplicate {
+		dst = append(appendName(dst, "duplicate"), "true"...)
+	}
+	return append(dst, '}')
 }
 
 // AppendLeft appends {"type":"left","id":..,"room":..}, or without id when

@@ -32,6 +32,7 @@ const (
 	TypeBroadcast    = "broadcast"
 	TypeUserStatus   = "user_status"
 	TypeReconnect    = "reconnect"
+	TypeUnreadable   = "unreadable"
 )
 
 // internType returns the constant of a known type, so that decoding one does

@@ -29,6 +29,7 @@ type Config struct {
 	MaxAge     time.Duration
 	Limits     Limits
 	Namespaces Namespaces
+	Inbox      History // of each user
 }
 
 // Move says how clients are sent to other nodes: by a frame that asks them to open
@@ -42,6 +43,7 @@ type Move struct {
 type Limits struct {
 	MessageBytes     int // one frame from the client, and one payload from Redis
 	WriteBufferBytes int // what may wait for a slow reader
+	ReplayBytes      int // what one replay may have, and may wait beyond that
 	RoomNameBytes    int // at most 255
 	JSONDepth        int // nesting of a frame, the envelope being one
 	ProtocolErrors   int // malformed frames a minute until the connection is closed
@@ -61,6 +63,7 @@ func (c Config) Validate() error {
 	}{
 		{"message_bytes", l.MessageBytes, 256, 16 << 20},
 		{"write_buffer_bytes", l.WriteBufferBytes, 4 << 10, 1 << 30},
+		{"replay_bytes", l.ReplayBytes, 4 << 10, 1 << 30},
 		{"room_name_bytes", l.RoomNameBytes, 1, 255},
 		{"json_depth", l.JSONDepth, 2, 1000},
 		{"protocol_errors", l.ProtocolErrors, 1, 1 << 20},
@@ -90,6 +93,9 @@ func (c Config) Validate() error {
 			return fmt.Errorf("session: limits.%s is %d: allowed is what comes in %s, %d", v.name, v.burst, LongestBurst, most)
 		}
 	}
+	if err := c.Inbox.validate("inbox"); err != nil {
+		return err
+	}
 	return c.Namespaces.validate()
 }
 
@@ -98,5 +104,5 @@ func (l Limits) frames() message.Limits {
 }
 
 func (l Limits) connection() engine.Limits {
-	return engine.Limits{MessageBytes: l.MessageBytes, WriteBufferBytes: l.WriteBufferBytes}
+	return engine.Limits{MessageBytes: l.MessageBytes, WriteBufferBytes: l.WriteBufferBytes, ReplayBytes: l.ReplayBytes}
 }

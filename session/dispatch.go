@@ -24,7 +24,7 @@ var actions = map[string]action{
 	message.TypePresence:    (*Session).presence,
 	message.TypeWatch:       (*Session).watch,
 	message.TypeUnwatch:     (*Session).unwatch,
-	message.TypeAck:         (*Session).unsupported,
+	message.TypeAck:         (*Session).ackInbox,
 	message.TypeRefresh:     (*Session).refresh,
 }
 

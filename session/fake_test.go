@@ -89,10 +89,13 @@ func (c *fakeConn) closed() (r engine.CloseReason, closed bool) {
 // fakeBus is a room.Subscriber that confirms at once, unless it is away, and a
 // Publisher that remembers what it was given.
 type fakeBus struct {
-	mu        sync.Mutex
-	away      bool        // guarded by mu: nothing is confirmed or accepted
-	failing   bool        // guarded by mu: what is accepted fails
-	published []published // guarded by mu
+	mu            sync.Mutex
+	away          bool        // guarded by mu: nothing is confirmed or accepted
+	failing       bool        // guarded by mu: what is accepted fails
+	confirmAnyway bool        // guarded by mu: away, and channels are confirmed still
+	published     []published // guarded by mu
+	logs          map[room.Key]*fakeLog
+	acked         map[string]uint64 // guarded by mu: by "user/device"
 }
 
 // published is one message: "room:chat:1" or "user:u1", and the payload.
@@ -105,7 +108,7 @@ var (
 
 func (b *fakeBus) Subscribe(_ room.Key, confirmed func()) {
 	b.mu.Lock()
-	away := b.away
+	away := b.away && !b.confirmAnyway
 	b.mu.Unlock()
 	if !away {
 		confirmed()

@@ -36,6 +36,8 @@ func writeReason(w http.ResponseWriter, why reason, delay time.Duration) {
 	case reasonBadToken, reasonExpired, reasonRevoked:
 		w.Header().Set("WWW-Authenticate", "Bearer")
 		writeError(w, http.StatusUnauthorized, why.name)
+	case reasonBadDevice:
+		writeError(w, http.StatusBadRequest, why.name)
 	default:
 		w.Header().Set("Retry-After", strconv.FormatInt(int64((delay+time.Second-1)/time.Second), 10))
 		writeError(w, why.status(), why.name)

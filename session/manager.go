@@ -36,6 +36,7 @@ type Manager struct {
 	gate                           *admission.Gate
 	hub                            *room.Hub
 	bus                            Publisher
+	logs                           Logs
 	log                            zerolog.Logger
 	made                           time.Time
 	idSeed                         uint64
@@ -50,6 +51,7 @@ type Manager struct {
 	stats    counters
 	listings listings
 	refusals refusalLog
+	devices  devices
 	draining atomic.Bool
 	numbers  atomic.Uint32 // of sessions made
 	locals   *locals
@@ -61,7 +63,7 @@ type Manager struct {
 
 // NewManager makes a manager; Serve must be called before its first request. gate
 // is run by the caller.
-func NewManager(cfg Config, verifier Verifier, gate *admission.Gate, hub *room.Hub, bus Publisher, log zerolog.Logger) (*Manager, error) {
+func NewManager(cfg Config, verifier Verifier, gate *admission.Gate, hub *room.Hub, bus Publisher, logs Logs, log zerolog.Logger) (*Manager, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, err
 	}
@@ -74,6 +76,7 @@ func NewManager(cfg Config, verifier Verifier, gate *admission.Gate, hub *room.H
 		gate:      gate,
 		hub:       hub,
 		bus:       bus,
+		logs:      logs,
 		log:       log,
 		made:      time.Now(),
 		idSeed:    rand.Uint64(),

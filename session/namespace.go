@@ -27,6 +27,7 @@ type Namespace struct {
 	Join         Policy // who may join; rooms listed in a token are joined regardless
 	Publish      Policy // which clients may send; backends always may
 	MessageBytes int    // bounds a message below Limits.MessageBytes; 0: that limit
+	History      History
 }
 
 // DefaultNamespace is the name of the rules for rooms without rules of their own.
@@ -44,6 +45,9 @@ func (n Namespaces) validate() error {
 		}
 		if rules.MessageBytes < 0 {
 			return fmt.Errorf("session: namespaces.%s.message_bytes is %d: allowed is 0 and up", name, rules.MessageBytes)
+		}
+		if err := rules.History.validate("namespaces." + name + ".history"); err != nil {
+			return err
 		}
 	}
 	if _, ok := n[DefaultNamespace]; !ok {

@@ -23,6 +23,7 @@ type reason struct {
 var (
 	reasonBadToken     = reason{code: 4001, name: "bad token"}
 	reasonAbuse        = reason{code: 4005, name: "protocol error"}
+	reasonBadDevice    = reason{code: 4005, name: "bad device name"}
 	reasonOverCapacity = reason{4100, "over capacity", 5 * time.Second}
 	reasonRate         = reason{4101, "rate limit", 2 * time.Second}
 	reasonSlow         = reason{4102, "too slow", time.Second}

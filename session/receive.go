@@ -56,19 +56,19 @@ func (m *Manager) frameOf(in *inbound, to Target, name, payload string) *engine.
 		in.drops.warn(m.log, to, name, err)
 		return nil
 	}
-	fill := fillFor(to, name, in, time.Now())
+	fill := fillFor(to, name, &in.env, in.raw, time.Now())
 	in.out = in.env.AppendDelivery(in.out[:0], fill)
 	m.stats.received(cmp.Or(fill.Type, in.env.Type))
 	return engine.NewFrame(engine.OpText, in.out)
 }
 
 // fillFor says what a payload lacks, or what its channel says better.
-func fillFor(to Target, name string, in *inbound, now time.Time) message.Fill {
+func fillFor(to Target, name string, env *message.Envelope, payload []byte, now time.Time) message.Fill {
 	fill := message.Fill{Timestamp: now.Unix()}
 	switch to {
 	case ToUserNotification:
 		fill.Type = message.TypeNotification
-		fill.NotificationID = notificationID(name, &in.env, in.raw, now)
+		fill.NotificationID = notificationID(name, env, payload, now)
 	case ToRoom:
 		fill.Room = name
 	}

@@ -49,6 +49,8 @@ var (
 	errNoTarget     = malformed("name a room or a user")
 	errTwoTargets   = malformed("name either a room or a user, once")
 	errUnsupported  = &refusal{code: codeMalformed, message: "this type is not supported by this gateway"}
+	errWhatAcked    = malformed("content must name either an offset or an id")
+	errNotInInbox   = forbidden("no message with this id is in the inbox")
 	errNotMember    = forbidden("not a member of this room")
 	errLeft         = forbidden("the room was left before the join was confirmed")
 	errMayNotJoin   = forbidden("this token may not join this room")

@@ -43,15 +43,24 @@ func (s *Session) joinRoom(env *message.Envelope) error {
 	if !rules.Join.allows(s.caps, func(c *auth.Caps) bool { return c.CanJoin(name) }) {
 		return errMayNotJoin
 	}
-	s.join(env.ID, name)
+	var since *room.Position
+	if rules.History.kept() {
+		asked, err := message.SinceOf(env.Content)
+		if err != nil {
+			return err
+		}
+		since = (*room.Position)(asked)
+	}
+	s.join(env.ID, name, since)
 	return nil
 }
 
 // join enters the session into a room, whoever asked for it: the client, or the
-// token at connect, which has no id.
-func (s *Session) join(id, name string) {
+// token at connect, which has no id. With since, what a room with history was
+// sent behind it is replayed.
+func (s *Session) join(id, name string, since *room.Position) {
 	presence := s.manager.cfg.Namespaces.of(name).Presence
-	s.manager.hub.Join(&s.member, room.Room(name), presence, func(err error) {
+	s.manager.hub.JoinLog(&s.member, room.Room(name), presence, since, func(at room.Admission, err error) {
 		switch {
 		case errors.Is(err, room.ErrGone) && id == "":
 			// Nobody waits for an answer: the client has left the room again, or
@@ -59,9 +68,19 @@ func (s *Session) join(id, name string) {
 		case err != nil:
 			s.fail(id, refusalOf(err))
 		default:
-			s.reply(func(dst []byte) []byte { return message.AppendJoined(dst, id, name) })
+			s.joined(id, name, at)
 			s.ack(id, nil)
 		}
+	})
+}
+
+// joined tells the client that it is in a room, and where in its history.
+func (s *Session) joined(id, name string, at room.Admission) {
+	s.reply(func(dst []byte) []byte {
+		if !at.Logged {
+			return message.AppendJoined(dst, id, name)
+		}
+		return message.AppendJoinedLog(dst, id, name, message.Joined{Position: message.Position(at.Position), Recovered: at.Recovered})
 	})
 }
 

@@ -64,10 +64,17 @@ func (s *Session) sendToRoom(env *message.Envelope, inContent string) error {
 	if err != nil {
 		return err
 	}
-	id := env.ID
+	id, dedupe := env.ID, ""
+	if rules.History.kept() {
+		dedupe = s.dedupeKey(env)
+	}
 	s.manager.hub.InOrder(&s.member, room.Room(name), func(err error) {
 		if err != nil {
 			s.fail(id, refusalOf(err))
+			return
+		}
+		if rules.History.kept() {
+			s.keep(room.Room(name), rules.History, id, dedupe, payload)
 			return
 		}
 		sent := s.whenSent(id)
@@ -97,6 +104,10 @@ func (s *Session) sendToUser(env *message.Envelope, inContent string) error {
 	payload, err := s.stamped(env, message.Stamp{Type: message.TypeUserMessage, To: to}, 0)
 	if err != nil {
 		return err
+	}
+	if inbox := s.manager.cfg.Inbox; inbox.kept() {
+		s.keep(room.User(to), inbox, env.ID, s.dedupeKey(env), payload)
+		return nil
 	}
 	sent := s.whenSent(env.ID)
 	if err := s.manager.bus.PublishUser(to, payload, sent); err != nil {

@@ -118,6 +118,10 @@ func (s *Session) MarshalZerologObject(e *zerolog.Event) {
 func (s *Session) attach(who auth.Identity) {
 	s.expireAt(who.Expires)
 	rooms := who.Rooms
+	if s.manager.cfg.Inbox.kept() {
+		s.attachInbox(rooms)
+		return
+	}
 	s.manager.hub.Attach(&s.member, func(err error) { s.attached(err, rooms) })
 }
 
@@ -129,14 +133,19 @@ func (s *Session) attached(err error, rooms []string) {
 	if errors.Is(err, room.ErrGone) {
 		return
 	}
-	s.welcome()
+	s.greet(nil, rooms)
+}
+
+// greet sends welcome and joins the token's rooms. Called by a worker.
+func (s *Session) greet(inbox *message.Inbox, rooms []string) {
+	s.welcome(inbox)
 	s.warnOfWeather()
 	for _, name := range rooms {
-		s.join("", name)
+		s.join("", name, nil)
 	}
 }
 
-func (s *Session) welcome() {
+func (s *Session) welcome(inbox *message.Inbox) {
 	cfg := &s.manager.cfg
 	s.reply(func(dst []byte) []byte {
 		return message.AppendWelcome(dst, message.Welcome{
@@ -146,6 +155,7 @@ func (s *Session) welcome() {
 			Time:            time.Now(),
 			PingInterval:    cfg.PingInterval,
 			ReconnectWindow: cfg.ReconnectWindow,
+			Inbox:           inbox,
 		})
 	})
 }
@@ -163,5 +173,6 @@ func (s *Session) OnDeadline() { s.close(reasonExpired) }
 func (s *Session) OnClose(code engine.CloseCode) {
 	s.manager.hub.Detach(&s.member)
 	s.manager.gate.Leave(s.ticket)
+	s.manager.devices.forget(s.number)
 	s.manager.log.Debug().EmbedObject(s).Uint16("code", uint16(code)).Msg("disconnected")
 }

@@ -44,6 +44,8 @@ func resultOf(r reason) int {
 		return handshakeOverCapacity
 	case reasonDraining:
 		return handshakeDraining
+	case reasonBadDevice:
+		return handshakeBadRequest
 	default:
 		return handshakeBadToken
 	}

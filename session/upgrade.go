@@ -48,13 +48,22 @@ func (m *Manager) handshake(w http.ResponseWriter, r *http.Request, ticket admis
 		m.turnAway(w, r, reasonOf(v.Cause), v.Delay, refusedFor(v.Cause))
 		return false
 	}
+	device, ok := deviceOf(r)
+	if !ok {
+		m.turnAway(w, r, reasonBadDevice, 0, resultOf(reasonBadDevice))
+		return false
+	}
 	s := newSession(m, who)
 	if m.isRevoked(s) {
 		m.turnAway(w, r, reasonRevoked, 0, resultOf(reasonRevoked))
 		return false
 	}
 	s.ticket = ticket
+	if m.cfg.Inbox.kept() {
+		m.devices.set(s.number, device) // before OnClose, which forgets it
+	}
 	if err := m.engine.Upgrade(w, r, m.endpoint, protocol, &s.socket, s); err != nil {
+		m.devices.forget(s.number)
 		m.badHandshake(w, err)
 		return false
 	}

@@ -28,6 +28,7 @@ func testConfig() Config {
 		Limits: Limits{
 			MessageBytes:     64 << 10,
 			WriteBufferBytes: 256 << 10,
+			ReplayBytes:      1 << 20,
 			RoomNameBytes:    255,
 			JSONDepth:        32,
 			ProtocolErrors:   20,
@@ -43,6 +44,7 @@ func testConfig() Config {
 			"news":           {Join: AllowAny, Publish: AllowNone},
 			"secret":         {Join: AllowCaps, Publish: AllowCaps},
 			"closed":         {Join: AllowNone, Publish: AllowAny},
+			"log":            {Join: AllowAny, Publish: AllowAny, History: History{Size: 100, TTL: time.Hour}},
 			"short":          {Join: AllowAny, Publish: AllowAny, MessageBytes: 120},
 		},
 	}
@@ -68,9 +70,19 @@ func newWorld(t testing.TB, edit func(*Config)) *world {
 	if edit != nil {
 		edit(&cfg)
 	}
-	w := &world{bus: &fakeBus{}, log: &logBuffer{}}
+	w := &world{bus: newFakeBus(), log: &logBuffer{}}
 	hub, err := room.NewHub(room.Config{
 		Shards: 4, MaxRooms: 3, MaxWatched: 4, ConfirmTimeout: 5 * time.Second, Grace: 10 * time.Second, Status: StatusFrame,
+		History: room.History{
+			Size:  func(key room.Key) int { return cfg.HistoryOf(key).Size },
+			Store: w.bus,
+			Frame: func(key room.Key, offset uint64, payload string) *engine.Frame {
+				return w.LogFrame(key, offset, payload)
+			},
+			Renewed:       func(key room.Key, at room.Position) *engine.Frame { return w.RenewedFrame(key, at) },
+			CheckInterval: 30 * time.Second,
+			ReplayBytes:   cfg.Limits.ReplayBytes,
+		},
 	}, w.bus)
 	if err != nil {
 		t.Fatalf("NewHub: %v", err)
@@ -80,7 +92,7 @@ func newWorld(t testing.TB, edit func(*Config)) *world {
 		t.Fatalf("admission.New: %v", err)
 	}
 	log := zerolog.New(w.log)
-	w.Manager, err = NewManager(cfg, fakeVerifier{"good": {UserID: "u1", Name: "Ann"}}, gate, hub, w.bus, log)
+	w.Manager, err = NewManager(cfg, fakeVerifier{"good": {UserID: "u1", Name: "Ann"}}, gate, hub, w.bus, w.bus, log)
 	if err != nil {
 		t.Fatalf("NewManager: %v", err)
 	}
