@@ -131,7 +131,3 @@ func (s *Session) ping(env *message.Envelope) error {
 	s.ack(id, nil)
 	return nil
 }
-
-// unsupported refuses the types of the protocol that this gateway does not know
-// yet.
-func (s *Session) unsupported(*message.Envelope) error { return errUnsupported }

@@ -104,14 +104,18 @@ func TestHistory_FramesSayWhatPayloadsDoNot(t *testing.T) {
 		payload, want string
 	}{
 		"complete": {room.Room("log:1"), backendText("a"), roomText("7", "a")},
-		"position of its own": {room.Room("log:1"),
-			`{"type":"x","room":"log:1","offset":1,"timestamp":5,"ep\u006fch":"e"}`, `{"offset":7,"type":"x","room":"log:1","timestamp":5}`},
+		"position of its own": {
+			room.Room("log:1"),
+			`{"type":"x","room":"log:1","offset":1,"timestamp":5,"ep\u006fch":"e"}`, `{"offset":7,"type":"x","room":"log:1","timestamp":5}`,
+		},
 		"another room":     {room.Room("log:1"), `{"type":"x","room":"b","timestamp":5}`, `{"offset":7,"room":"log:1","type":"x","timestamp":5}`},
 		"room in an inbox": {room.User("u1"), `{"type":"x","room":"b","timestamp":5}`, `{"offset":7,"type":"x","timestamp":5}`},
 		"unreadable":       {room.Room("log:1"), `{`, `{"type":"unreadable","room":"log:1","offset":7}`},
 		"unreadable, user": {room.User("u1"), `[]`, `{"type":"unreadable","offset":7}`},
-		"notification": {room.User("u1"), `{"type":"notification","id":"n1","timestamp":5}`,
-			`{"offset":7,"type":"notification","id":"n1","timestamp":5,"data":{"notification_id":"n1","read":false}}`},
+		"notification": {
+			room.User("u1"), `{"type":"notification","id":"n1","timestamp":5}`,
+			`{"offset":7,"type":"notification","id":"n1","timestamp":5,"data":{"notification_id":"n1","read":false}}`,
+		},
 	} {
 		for p := range w.LogFrame(c.key, 7, c.payload).Payloads() {
 			if string(p) != c.want {

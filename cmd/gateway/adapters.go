@@ -21,21 +21,30 @@ var busTargets = map[pubsub.Kind]session.Target{
 }
 
 // busSubscriber is the bus as rooms see it.
-type busSubscriber struct{ bus *pubsub.Bus }
-
-func (b busSubscriber) Subscribe(key room.Key, confirmed func()) {
-	b.bus.Subscribe(busKind(key), key.Name, confirmed)
+type busSubscriber struct {
+	bus   *pubsub.Bus
+	rules func(room.Key) session.History
 }
 
-func (b busSubscriber) Unsubscribe(key room.Key) { b.bus.Unsubscribe(busKind(key), key.Name) }
+func (b busSubscriber) Subscribe(key room.Key, confirmed func()) {
+	b.bus.Subscribe(b.kind(key), key.Name, confirmed)
+}
 
-// busKind is the kind of channel of a key; rooms never ask for that of a
-// watcher's key, which has none.
-func busKind(key room.Key) pubsub.Kind {
-	if key.Kind == room.KindUser {
+func (b busSubscriber) Unsubscribe(key room.Key) { b.bus.Unsubscribe(b.kind(key), key.Name) }
+
+// kind is the kind of channel of a key; rooms never ask for that of a watcher's
+// key, which has none. What is kept comes on channels of its own.
+func (b busSubscriber) kind(key room.Key) pubsub.Kind {
+	switch kept := b.rules(key).Size > 0; {
+	case kept && key.Kind == room.KindUser:
+		return pubsub.KindUserLog
+	case kept:
+		return pubsub.KindRoomLog
+	case key.Kind == room.KindUser:
 		return pubsub.KindUser
+	default:
+		return pubsub.KindRoom
 	}
-	return pubsub.KindRoom
 }
 
 // busPublisher is the bus as sessions see it.
@@ -76,6 +85,7 @@ func sessionConfig(c Config) session.Config {
 			Join:         session.Policy(rules.Join),
 			Publish:      session.Policy(rules.Publish),
 			MessageBytes: rules.MessageBytes,
+			History:      session.History(rules.History),
 		}
 	}
 	return session.Config{
@@ -89,6 +99,7 @@ func sessionConfig(c Config) session.Config {
 		Limits: session.Limits{
 			MessageBytes:     c.Limits.MessageBytes,
 			WriteBufferBytes: c.Limits.WriteBufferBytes,
+			ReplayBytes:      c.Limits.ReplayBytes,
 			RoomNameBytes:    c.Limits.RoomNameBytes,
 			JSONDepth:        c.Limits.JSONDepth,
 			ProtocolErrors:   c.Limits.ProtocolErrors,
@@ -99,6 +110,7 @@ func sessionConfig(c Config) session.Config {
 			WatchedUsers:     c.Limits.WatchedUsers,
 		},
 		Namespaces: namespaces,
+		Inbox:      session.History(c.Inbox),
 	}
 }
 

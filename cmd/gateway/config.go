@@ -38,7 +38,11 @@ type Config struct {
 	// Namespaces has the rules for rooms by namespace, and for the rooms
 	// without one under defaultNamespace.
 	Namespaces map[string]NamespaceConfig `koanf:"namespaces"`
-	Shutdown   ShutdownConfig             `koanf:"shutdown"`
+	// History is about all rooms that have one, and Inbox what is kept of the
+	// messages of each user.
+	History  LogsConfig     `koanf:"history"`
+	Inbox    HistoryConfig  `koanf:"inbox"`
+	Shutdown ShutdownConfig `koanf:"shutdown"`
 }
 
 // LogConfig says what is logged and how; logs go to standard error.
@@ -99,9 +103,12 @@ type CompressionConfig struct {
 type LimitsConfig struct {
 	MessageBytes     int `koanf:"message_bytes"`
 	WriteBufferBytes int `koanf:"write_buffer_bytes"`
-	RoomsPerSession  int `koanf:"rooms_per_session"`
-	RoomNameBytes    int `koanf:"room_name_bytes"`
-	JSONDepth        int `koanf:"json_depth"`
+	// ReplayBytes bounds one replay, and what of it may wait beyond
+	// WriteBufferBytes.
+	ReplayBytes     int `koanf:"replay_bytes"`
+	RoomsPerSession int `koanf:"rooms_per_session"`
+	RoomNameBytes   int `koanf:"room_name_bytes"`
+	JSONDepth       int `koanf:"json_depth"`
 	// ProtocolErrors is per minute, FramesPerSecond and FramesBurst are a
 	// token bucket.
 	ProtocolErrors  int `koanf:"protocol_errors"`
@@ -164,7 +171,28 @@ type NamespaceConfig struct {
 	Publish string `koanf:"publish"`
 	// MessageBytes is a limit below Limits.MessageBytes; 0 for that one.
 	MessageBytes int `koanf:"message_bytes"`
+	// History is what is kept of a room's messages.
+	History HistoryConfig `koanf:"history"`
 }
+
+// HistoryConfig says how much is kept: Size messages, 0 for none, none of them
+// longer than TTL.
+type HistoryConfig struct {
+	Size int           `koanf:"size"`
+	TTL  time.Duration `koanf:"ttl"`
+}
+
+// LogsConfig is about the logs of rooms and inboxes.
+type LogsConfig struct {
+	// CheckInterval is how often a log that is silent is compared with Redis.
+	CheckInterval time.Duration `koanf:"check_interval"`
+}
+
+// How long messages are kept unless it is said otherwise.
+const (
+	defaultHistoryTTL = 24 * time.Hour
+	defaultInboxTTL   = 7 * 24 * time.Hour
+)
 
 // SessionConfig is about the life of a connection.
 type SessionConfig struct {
@@ -237,6 +265,7 @@ func DefaultConfig() Config {
 		Limits: LimitsConfig{
 			MessageBytes:     64 << 10,
 			WriteBufferBytes: 256 << 10,
+			ReplayBytes:      1 << 20,
 			RoomsPerSession:  100,
 			RoomNameBytes:    255,
 			JSONDepth:        32,
@@ -275,7 +304,9 @@ func DefaultConfig() Config {
 		Presence:        PresenceConfig{Grace: 10 * time.Second},
 		ReconnectWindow: 5 * time.Second,
 		Drain:           DrainConfig{Rate: 500, Grace: 5 * time.Second},
-		Namespaces:      map[string]NamespaceConfig{defaultNamespace: {Join: allowAny, Publish: allowAny}},
+		Namespaces:      map[string]NamespaceConfig{defaultNamespace: {Join: allowAny, Publish: allowAny, History: HistoryConfig{TTL: defaultHistoryTTL}}},
+		History:         LogsConfig{CheckInterval: 30 * time.Second},
+		Inbox:           HistoryConfig{TTL: defaultInboxTTL},
 		Shutdown:        ShutdownConfig{Timeout: 15 * time.Second},
 	}
 }

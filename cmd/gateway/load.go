@@ -90,6 +90,9 @@ func (n NamespaceConfig) withDefaults() NamespaceConfig {
 	if n.Publish == "" {
 		n.Publish = allowAny
 	}
+	if n.History.TTL == 0 {
+		n.History.TTL = defaultHistoryTTL
+	}
 	return n
 }
 

@@ -44,7 +44,8 @@ func TestLoad_EveryTypeFromEverySource(t *testing.T) {
 	want.Presence.Grace = 90 * time.Second
 	want.JWT.Algorithms = []string{"RS256", "ES256"}
 	want.Engine.Compression.Enabled = true
-	want.Namespaces["chat"] = NamespaceConfig{Presence: true, Join: allowAny, Publish: allowCaps, MessageBytes: 512}
+	kept := HistoryConfig{TTL: defaultHistoryTTL}
+	want.Namespaces["chat"] = NamespaceConfig{Presence: true, Join: allowAny, Publish: allowCaps, MessageBytes: 512, History: kept}
 
 	for name, src := range map[string]sources{
 		"file": {file: writeFile(t, `
@@ -116,11 +117,12 @@ namespaces:
 	if err != nil {
 		t.Fatal(err)
 	}
+	kept := HistoryConfig{TTL: defaultHistoryTTL}
 	want := map[string]NamespaceConfig{
-		"default": {Join: allowAny, Publish: allowAny},
-		"chat":    {Presence: true, Join: allowAny, Publish: allowAny},
-		"app.v1":  {Join: allowNone, Publish: allowNone},
-		"bare":    {Join: allowAny, Publish: allowAny},
+		"default": {Join: allowAny, Publish: allowAny, History: kept},
+		"chat":    {Presence: true, Join: allowAny, Publish: allowAny, History: kept},
+		"app.v1":  {Join: allowNone, Publish: allowNone, History: kept},
+		"bare":    {Join: allowAny, Publish: allowAny, History: kept},
 	}
 	if !reflect.DeepEqual(cfg.Namespaces, want) {
 		t.Errorf("namespaces = %+v, want %+v", cfg.Namespaces, want)

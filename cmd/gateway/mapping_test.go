@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/ginforge/gateway/pubsub"
+	"github.com/ginforge/gateway/session"
 	"github.com/ginforge/gateway/session/admission"
 )
 
@@ -26,7 +27,7 @@ func TestMapping_KeepsThePackagesDefaults(t *testing.T) {
 func TestMapping_WhatIsValidHereIsValidThere(t *testing.T) {
 	least := DefaultConfig()
 	least.Limits = LimitsConfig{
-		MessageBytes: 256, WriteBufferBytes: 4096, RoomsPerSession: 1, RoomNameBytes: 1, JSONDepth: 4, ProtocolErrors: 1,
+		MessageBytes: 256, WriteBufferBytes: 4096, ReplayBytes: 4096, RoomsPerSession: 1, RoomNameBytes: 1, JSONDepth: 4, ProtocolErrors: 1,
 		FramesPerSecond: 1, FramesBurst: 1, BytesPerSecond: 1, BytesBurst: 256, WatchedUsers: 1,
 	}
 	least.Admission = AdmissionConfig{
@@ -40,9 +41,11 @@ func TestMapping_WhatIsValidHereIsValidThere(t *testing.T) {
 	least.Redis.Coalesce = 0
 	least.Redis.QueueMessages, least.Redis.QueueBytes = 1, 512
 
+	least.History.CheckInterval, least.Inbox.TTL = time.Second, time.Second
+
 	most := DefaultConfig()
 	most.Limits = LimitsConfig{
-		MessageBytes: maxMessageBytes, WriteBufferBytes: maxQueueBytes, RoomsPerSession: 10_000, RoomNameBytes: 255, JSONDepth: 512,
+		MessageBytes: maxMessageBytes, WriteBufferBytes: maxQueueBytes, ReplayBytes: maxQueueBytes, RoomsPerSession: 10_000, RoomNameBytes: 255, JSONDepth: 512,
 		ProtocolErrors: 10_000, FramesPerSecond: 100_000, FramesBurst: 100_000, BytesPerSecond: 1 << 30, BytesBurst: 1 << 30,
 		WatchedUsers: 10_000, UserFramesPerSecond: 1e6, UserFramesBurst: 1e7, UserBytesPerSecond: 1 << 30, UserBytesBurst: 1 << 32,
 	}
@@ -61,7 +64,9 @@ func TestMapping_WhatIsValidHereIsValidThere(t *testing.T) {
 	most.Presence.Grace, most.ReconnectWindow, most.Redis.Linger = time.Hour, time.Hour, time.Hour
 	most.Redis.Coalesce = time.Second
 	most.Redis.QueueMessages, most.Redis.QueueBytes = 1<<20, maxQueueBytes
-	most.Namespaces["app.v1"] = NamespaceConfig{Presence: true, Join: allowCaps, Publish: allowNone, MessageBytes: maxMessageBytes}
+	most.Namespaces["app.v1"] = NamespaceConfig{Presence: true, Join: allowCaps, Publish: allowNone, MessageBytes: maxMessageBytes, History: HistoryConfig{session.MaxHistory, maxHistoryTTL}}
+
+	most.History.CheckInterval, most.Inbox = maxEngineTimeout, HistoryConfig{session.MaxHistory, maxHistoryTTL}
 
 	for name, cfg := range map[string]Config{"least": least, "most": most} {
 		t.Run(name, func(t *testing.T) {

@@ -67,13 +67,16 @@ func newNode(cfg Config, log zerolog.Logger) (*node, error) {
 }
 
 func (n *node) assemble(verifier *auth.Verifier) (err error) {
-	if n.hub, err = room.NewHub(hubConfig(n.cfg), busSubscriber{n.bus}); err != nil {
+	sessions := sessionConfig(n.cfg)
+	hub := hubConfig(n.cfg)
+	hub.History = n.history(sessions.HistoryOf)
+	if n.hub, err = room.NewHub(hub, busSubscriber{n.bus, sessions.HistoryOf}); err != nil {
 		return err
 	}
 	if n.gate, err = admission.New(admissionConfig(n.cfg)); err != nil {
 		return err
 	}
-	n.sessions, err = session.NewManager(sessionConfig(n.cfg), verifier, n.gate, n.hub, busPublisher{n.bus}, n.component("session"))
+	n.sessions, err = session.NewManager(sessions, verifier, n.gate, n.hub, busPublisher{n.bus}, busLogs{n.bus, sessions.HistoryOf}, n.component("session"))
 	if err != nil {
 		return err
 	}
@@ -92,10 +95,12 @@ func (n *node) component(name string) zerolog.Logger {
 	return n.log.With().Str("component", name).Logger()
 }
 
-// receive is what the bus calls for every message; see busTargets.
+// receive is what the bus calls for every message; see busTargets and logTargets.
 func (n *node) receive(d pubsub.Delivery) {
 	if target, ok := busTargets[d.Kind]; ok {
 		n.sessions.Receive(target, d.Name, d.Payload)
+	} else if kind, ok := logTargets[d.Kind]; ok {
+		n.receiveLog(kind, d)
 	}
 }
 

@@ -135,6 +135,8 @@ func (c Config) validateLimits() error {
 	p.count("limits.message_bytes", l.MessageBytes, minMessageBytes, maxMessageBytes, "bytes")
 	p.count("limits.write_buffer_bytes", l.WriteBufferBytes, max(minWriteBufferBytes, 2*l.MessageBytes), maxQueueBytes,
 		"bytes (the least is twice limits.message_bytes)")
+	p.count("limits.replay_bytes", l.ReplayBytes, max(minWriteBufferBytes, 2*l.MessageBytes), maxQueueBytes,
+		"bytes (the least is twice limits.message_bytes)")
 	p.count("limits.rooms_per_session", l.RoomsPerSession, 1, 10_000, "rooms")
 	p.count("limits.room_name_bytes", l.RoomNameBytes, 1, maxNameBytes, "bytes")
 	p.count("limits.json_depth", l.JSONDepth, 4, 512, "levels of arrays and objects")
@@ -164,7 +166,10 @@ func (c Config) validateNamespaces() error {
 		p.oneOf(at+"publish", rules.Publish, allowAny, allowCaps, allowNone)
 		p.count(at+"message_bytes", rules.MessageBytes, 0, c.Limits.MessageBytes,
 			"bytes (0: as limits.message_bytes, which is the most)")
+		p.history(at+"history", rules.History)
 	}
+	p.seconds("history.check_interval", c.History.CheckInterval)
+	p.history("inbox", c.Inbox)
 	return p.join()
 }
 
@@ -202,6 +207,17 @@ func (p *problems) burst(name string, n, perSecond int, unit string) {
 
 func (p *problems) span(name string, d, least, most time.Duration) {
 	p.unless(d >= least && d <= most, name, d, "a time from "+short(least)+" to "+short(most))
+}
+
+// maxHistoryTTL is how long Redis remembers which messages a silent log has given
+// offsets to, at the least.
+const maxHistoryTTL = 30 * 24 * time.Hour
+
+func (p *problems) history(name string, h HistoryConfig) {
+	p.count(name+".size", h.Size, 0, session.MaxHistory, "messages (0: none are kept)")
+	if h.Size > 0 || h.TTL != 0 {
+		p.span(name+".ttl", h.TTL, time.Second, maxHistoryTTL)
+	}
 }
 
 func (p *problems) seconds(name string, d time.Duration) {
