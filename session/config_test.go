@@ -44,7 +44,7 @@ func TestConfig_Validate(t *testing.T) {
 			if err == nil || !strings.Contains(err.Error(), tt.want) {
 				t.Errorf("Validate = %v, want %q", err, tt.want)
 			}
-			if _, err := NewManager(cfg, nil, nil, nil, nil, zerolog.Nop()); err == nil {
+			if _, err := NewManager(cfg, nil, nil, nil, nil, nil, zerolog.Nop()); err == nil {
 				t.Error("NewManager = nil, want the error of Validate")
 			}
 		})
