@@ -16,7 +16,7 @@ import (
 func (m *Manager) JoinRoom(user, name string) int {
 	members := m.hub.MembersIn(room.User(user))
 	for _, member := range members {
-		sessionOf(member).join("", name)
+		sessionOf(member).join("", name, nil)
 	}
 	return len(members)
 }
