@@ -61,7 +61,7 @@ func codeLabel[K ~uint16 | ~int](code K) string {
 // metrics is everything that /metrics shows.
 func (n *node) metrics() *prometheus.Registry {
 	r := prometheus.NewRegistry()
-	r.MustRegister(nodeCollector{n, slices.Concat(clientMetrics(), admissionMetrics(), redisMetrics(), logMetrics())},
+	r.MustRegister(nodeCollector{n, slices.Concat(clientMetrics(), admissionMetrics(), redisMetrics(), logMetrics(), historyMetrics())},
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return r
 }
@@ -138,26 +138,6 @@ func redisMetrics() []metric {
 		}),
 		labelled("payloads_dropped_total", "Payloads from Redis that were dropped, by cause.", "cause", func(n *node, put func(string, float64)) {
 			putAll(n.sessions.Stats().Drops, put, same)
-		}),
-	}
-}
-
-func logMetrics() []metric {
-	return []metric{
-		gauge("logs", "Rooms with history and inboxes that have somebody here, or had a moment ago.", func(n *node) float64 { return float64(n.hub.LogStats().Logs) }),
-		gauge("log_kept_bytes", "Bytes of their latest messages in memory.", func(n *node) float64 { return float64(n.hub.LogStats().KeptBytes) }),
-		counter("log_reads_total", "Reads of logs.", func(n *node) float64 { return float64(n.hub.LogStats().Reads) }),
-		counter("log_read_errors_total", "Requests about logs that failed and were tried again.", func(n *node) float64 { return float64(n.hub.LogStats().Failures) }),
-		counter("log_early_total", "Messages that came before one they follow.", func(n *node) float64 { return float64(n.hub.LogStats().Early) }),
-		counter("log_duplicates_total", "Messages that came twice, dropped.", func(n *node) float64 { return float64(n.hub.LogStats().Duplicates) }),
-		counter("log_repaired_total", "Messages that were missing and read from Redis.", func(n *node) float64 { return float64(n.hub.LogStats().Repaired) }),
-		counter("log_lost_total", "Times that members were told that messages are lost.", func(n *node) float64 { return float64(n.hub.LogStats().Lost) }),
-		counter("log_restored_total", "Times that Redis was given back what it had lost.", func(n *node) float64 { return float64(n.hub.LogStats().Restored) }),
-		counter("log_replayed_total", "Messages that were replayed.", func(n *node) float64 { return float64(n.hub.LogStats().Replayed) }),
-		labelled("log_replays_total", "Members that asked for what they missed, by result.", "result", func(n *node, put func(string, float64)) {
-			s := n.hub.LogStats()
-			put("replayed", float64(s.Replays))
-			put("refused", float64(s.Refused))
 		}),
 	}
 }
