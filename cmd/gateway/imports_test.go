@@ -29,6 +29,7 @@ var arrows = map[string][]string{
 	"message":             {},
 	"pubsub":              {"pubsub/stream"},
 	"pubsub/stream":       {},
+	"pubsub/intake":       {"pubsub/lease", "pubsub/stream"},
 	"pubsub/sequencer":    {"pubsub/lease", "pubsub/stream"},
 	"pubsub/lease":        {},
 	"pubsub/revoked":      {},
@@ -48,7 +49,7 @@ func isBench(pkg string) bool {
 // homes are the only packages that may import a library, besides bench.
 var homes = map[string][]string{
 	"github.com/lesismal/nbio":                  {"engine"},
-	"github.com/redis/go-redis":                 {"pubsub", "pubsub/notification", "pubsub/lease", "pubsub/nodes", "pubsub/presence", "pubsub/revoked", "pubsub/stream", "pubsub/sequencer", "cmd/adminapi"}, // adminapi stands for a backend
+	"github.com/redis/go-redis":                 {"pubsub", "pubsub/notification", "pubsub/intake", "pubsub/lease", "pubsub/nodes", "pubsub/presence", "pubsub/revoked", "pubsub/stream", "pubsub/sequencer", "cmd/adminapi"}, // adminapi stands for a backend
 	"github.com/alicebob/miniredis":             {"pubsub"},
 	"github.com/golang-jwt/jwt":                 {"session/auth"},
 	"golang.org/x/time/rate":                    {"session/admission", "api"},

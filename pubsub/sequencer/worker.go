@@ -2,11 +2,8 @@ package sequencer
 
 import (
 	"context"
-	"errors"
 	"strings"
 	"time"
-
-	"github.com/redis/go-redis/v9"
 
 	"github.com/ginforge/gateway/pubsub/stream"
 )
@@ -157,34 +154,11 @@ func (w *worker) judge(o *outcome, at place, it Item, r stream.Result) {
 		o.stale[at.partition] = o.stale[at.partition] || chain > own
 	case r.Err == nil:
 		s.sequenced.Add(1)
-	case hopeless(r.Err):
+	case stream.Hopeless(r.Err):
 		s.failed.Add(1)
 		w.seq.log.Warn().Err(r.Err).Str("channel", it.Channel).Msg("a bare message cannot be appended, and is dropped")
 	default:
 		o.failed = r.Err
 		o.landed[at.partition] = min(o.landed[at.partition], at.index)
 	}
-}
-
-// passing are the errors of Redis that pass by themselves.
-var passing = []string{
-	"LOADING", "READONLY", "MASTERDOWN", "CLUSTERDOWN", "TRYAGAIN", "MOVED", "ASK", "OOM", "BUSY", "NOREPLICAS", "MISCONF",
-	"NOSCRIPT", "NOAUTH", "NOPERM", "EXECABORT", "UNBLOCKED",
-}
-
-// hopeless reports whether there is no point in appending a message again.
-func hopeless(err error) bool {
-	if errors.Is(err, stream.ErrRules) {
-		return true
-	}
-	var refusal redis.Error
-	if !errors.As(err, &refusal) {
-		return false // the connection's
-	}
-	for _, prefix := range passing {
-		if redis.HasErrorPrefix(err, prefix) {
-			return false
-		}
-	}
-	return true
 }

@@ -1,0 +1,293 @@
+package intake
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+	"github.com/rs/zerolog"
+
+	"github.com/ginforge/gateway/pubsub/lease"
+	"github.com/ginforge/gateway/pubsub/stream"
+)
+
+const (
+	// group is the consumer group of all nodes.
+	group = "gateway"
+	// maxBatch is how many entries are taken at once.
+	maxBatch = 128
+	// block is how long a read waits for an entry.
+	block = 2 * time.Second
+	// batchTimeout bounds what is done about one batch.
+	batchTimeout = 5 * time.Second
+	// minPause and maxPause bound the pause after an error.
+	minPause = 50 * time.Millisecond
+	maxPause = 5 * time.Second
+	// warnEvery is the least time between two lines of the same complaint.
+	warnEvery = 10 * time.Second
+)
+
+// Appender takes batches of messages: *stream.Store.
+type Appender interface {
+	Append(ctx context.Context, batch []stream.Append) []stream.Result
+}
+
+// Intake is this node's part in taking entries.
+type Intake struct {
+	// Fixed by New.
+	cfg    Config
+	redis  redis.UniversalClient
+	own    func() redis.UniversalClient
+	logs   Appender
+	leases *lease.Store
+	log    zerolog.Logger
+	id     string // of this process, as a consumer too
+	stream string
+	dead   string
+
+	stats counters
+
+	warned time.Time // of Run's goroutine
+}
+
+// New prepares an Intake; Run brings it to life. own makes a client for reads
+// that block, which the Intake closes.
+func New(cfg Config, commands redis.UniversalClient, own func() redis.UniversalClient, logs Appender, log zerolog.Logger) (*Intake, error) {
+	if err := cfg.Validate(); err != nil {
+		return nil, err
+	}
+	cfg = cfg.withDefaults()
+	return &Intake{
+		cfg: cfg, redis: commands, own: own, logs: logs, log: log,
+		leases: lease.New(commands, cfg.Prefix),
+		id:     cfg.Node + "." + strings.ToLower(rand.Text()[:8]),
+		stream: cfg.Prefix + "publish", dead: cfg.Prefix + "publish:dead",
+	}, nil
+}
+
+// Run takes entries whenever it is this node's turn, until ctx ends.
+func (i *Intake) Run(ctx context.Context) error {
+	ask := lease.Ask{Name: "intake", Owner: i.id, TTL: i.cfg.LeaseTTL}
+	i.leases.While(ctx, ask, i.log, func(ctx context.Context, _ lease.Grant) {
+		i.stats.holding.Store(true)
+		defer i.stats.holding.Store(false)
+		client := i.own()
+		// Also ends a read that waits.
+		defer context.AfterFunc(ctx, func() { _ = client.Close() })()
+		defer func() { _ = client.Close() }()
+		i.take(ctx, client)
+	})
+	return nil
+}
+
+// take takes entries until ctx ends: first those that others have not done, and
+// after an error those that this node has not done.
+func (i *Intake) take(ctx context.Context, reader redis.UniversalClient) {
+	pause := minPause
+	for ctx.Err() == nil {
+		done, err := i.takeAll(ctx, reader)
+		if ctx.Err() != nil {
+			return
+		}
+		if done > 0 {
+			pause = minPause
+		}
+		i.stats.errors.Add(1)
+		i.warn(err, "entries of the stream wait")
+		wait(ctx, pause)
+		pause = min(2*pause, maxPause)
+	}
+}
+
+// takeAll takes entries until something fails, and returns how many it has done.
+func (i *Intake) takeAll(ctx context.Context, reader redis.UniversalClient) (done int, err error) {
+	err = i.redis.XGroupCreateMkStream(ctx, i.stream, group, "0").Err()
+	if err != nil && !redis.HasErrorPrefix(err, "BUSYGROUP") {
+		return 0, fmt.Errorf("intake: create the group: %w", err)
+	}
+	if done, err = i.reclaim(ctx); err != nil {
+		return done, err
+	}
+	for {
+		streams, err := reader.XReadGroup(ctx, &redis.XReadGroupArgs{
+			Group: group, Consumer: i.id, Streams: []string{i.stream, ">"}, Count: maxBatch, Block: block,
+		}).Result()
+		if errors.Is(err, redis.Nil) {
+			continue
+		}
+		if err != nil {
+			return done, fmt.Errorf("intake: read: %w", err)
+		}
+		for _, s := range streams {
+			if err := i.do(ctx, s.Messages); err != nil {
+				return done, err
+			}
+			done += len(s.Messages)
+		}
+	}
+}
+
+// reclaim does what was taken and not done, by this node or by those that had
+// the lease before, in its order.
+func (i *Intake) reclaim(ctx context.Context) (done int, err error) {
+	i.forgetConsumers(ctx)
+	for start := "0-0"; ; {
+		messages, next, err := i.redis.XAutoClaim(ctx, &redis.XAutoClaimArgs{
+			Stream: i.stream, Group: group, Consumer: i.id, Start: start, Count: maxBatch,
+		}).Result()
+		if err != nil {
+			return done, fmt.Errorf("intake: reclaim: %w", err)
+		}
+		if err := i.do(ctx, messages); err != nil {
+			return done, err
+		}
+		done += len(messages)
+		i.stats.reclaimed.Add(uint64(len(messages)))
+		if next == "0-0" || next == "" {
+			return done, nil
+		}
+		start = next
+	}
+}
+
+// forgetConsumers removes the names of nodes that are no more and have nothing
+// pending, so that the group does not grow with every deploy.
+func (i *Intake) forgetConsumers(ctx context.Context) {
+	consumers, err := i.redis.XInfoConsumers(ctx, i.stream, group).Result()
+	if err != nil {
+		return // it is about tidiness
+	}
+	for _, c := range consumers {
+		if c.Pending == 0 && c.Name != i.id {
+			_ = i.redis.XGroupDelConsumer(ctx, i.stream, group, c.Name).Err()
+		}
+	}
+}
+
+// do does a batch, and lets Redis forget it when all of it is done.
+func (i *Intake) do(ctx context.Context, messages []redis.XMessage) error {
+	if len(messages) == 0 {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, batchTimeout)
+	defer cancel()
+	var logged, plain, poison []entry
+	ids := make([]string, len(messages))
+	for n, m := range messages {
+		ids[n] = m.ID
+		switch e := i.read(m); {
+		case e.poison != nil:
+			poison = append(poison, e)
+		case e.message.Log.Name == "":
+			plain = append(plain, e)
+		default:
+			logged = append(logged, e)
+		}
+	}
+	more, err := i.appendAll(ctx, logged)
+	if err != nil {
+		return err
+	}
+	published, err := i.publish(ctx, plain)
+	if err != nil {
+		return err
+	}
+	for _, isNew := range published {
+		i.count(!isNew)
+	}
+	if err := i.setAside(ctx, append(poison, more...)); err != nil {
+		return err
+	}
+	return i.forget(ctx, ids)
+}
+
+// appendAll appends entries to their logs. It returns those that no log will ever
+// take.
+func (i *Intake) appendAll(ctx context.Context, entries []entry) (poison []entry, err error) {
+	if len(entries) == 0 {
+		return nil, nil
+	}
+	batch := make([]stream.Append, len(entries))
+	for n, e := range entries {
+		batch[n] = i.append(e)
+	}
+	for n, r := range i.logs.Append(ctx, batch) {
+		switch {
+		case r.Err == nil:
+			i.count(r.Duplicate)
+		case stream.Hopeless(r.Err):
+			entries[n].poison = r.Err
+			poison = append(poison, entries[n])
+		default:
+			err = r.Err
+		}
+	}
+	if err != nil {
+		return nil, fmt.Errorf("intake: append: %w", err)
+	}
+	return poison, nil
+}
+
+func (i *Intake) count(duplicate bool) {
+	if duplicate {
+		i.stats.duplicates.Add(1)
+	} else {
+		i.stats.taken.Add(1)
+	}
+}
+
+// setAside puts poison into the stream of its own.
+func (i *Intake) setAside(ctx context.Context, entries []entry) error {
+	if len(entries) == 0 {
+		return nil
+	}
+	pipe := i.redis.Pipeline()
+	for _, e := range entries {
+		values := map[string]any{"entry": e.id, "reason": e.poison.Error()}
+		for _, field := range [...]string{fieldChannel, fieldMessage, fieldID} {
+			if v, ok := e.raw[field]; ok {
+				values[field] = v
+			}
+		}
+		pipe.XAdd(ctx, &redis.XAddArgs{Stream: i.dead, MaxLen: i.cfg.MaxDead, Approx: true, Values: values})
+		i.warn(e.poison, "an entry of the stream is poison and was set aside")
+	}
+	if _, err := pipe.Exec(ctx); err != nil {
+		return fmt.Errorf("intake: set poison aside: %w", err)
+	}
+	i.stats.poison.Add(uint64(len(entries)))
+	return nil
+}
+
+// forget has Redis forget entries that are done.
+func (i *Intake) forget(ctx context.Context, ids []string) error {
+	pipe := i.redis.TxPipeline()
+	pipe.XAck(ctx, i.stream, group, ids...)
+	pipe.XDel(ctx, i.stream, ids...)
+	if _, err := pipe.Exec(ctx); err != nil {
+		return fmt.Errorf("intake: acknowledge: %w", err)
+	}
+	return nil
+}
+
+// warn complains once in a while.
+func (i *Intake) warn(err error, what string) {
+	if now := time.Now(); now.Sub(i.warned) >= warnEvery {
+		i.warned = now
+		i.log.Warn().Err(err).Msg(what)
+	}
+}
+
+// wait waits for d or the end of ctx.
+func wait(ctx context.Context, d time.Duration) {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+	case <-timer.C:
+	}
+}
