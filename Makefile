@@ -10,13 +10,16 @@ BENCHTIME ?= 1s
 BENCH ?= .
 PKG   ?= ./...
 ROUNDS ?= 1
+# SEED and CHAOSTIME are the faults of `make chaos`, for each topology
+SEED ?= 1
+CHAOSTIME ?= 5m
 
 export FUZZTIME
 
-.PHONY: help build run setup test test-web race lint fmt bench benchfull million gobench fuzz clean
+.PHONY: help build run setup test test-web race lint fmt bench benchfull million chaos chaos-short gobench fuzz clean
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 build: ## compile bin/gateway (and every other command) into bin/
 	go build -trimpath -ldflags '-X main.version=$(VERSION)' -o bin/ ./cmd/...
@@ -57,6 +60,14 @@ benchfull: build ## measure everything against every peer (about an hour a round
 
 million: build ## open 1,000,000 connections over 53 nodes on this machine and reach all (24 GB)
 	bin/wsbench million --results bench/results
+
+chaos: build ## kill, stop and cut nodes, Redis and connections, and account for every message (SEED=1 CHAOSTIME=5m)
+	bin/wsbench chaos --redis standalone,sentinel,cluster --seed $(SEED) --duration $(CHAOSTIME) --results bench/results
+
+chaos-short: ## the same, small and in under two minutes, as `make test` runs it
+	@mkdir -p bin
+	go build -trimpath -o bin/ ./cmd/gateway ./cmd/wsbench
+	bin/wsbench chaos --clients 300 --rate 40 --gap 3s --duration 60s --seed $(SEED)
 
 gobench: ## run the Go benchmarks with allocation counts (BENCH=REGEXP PKG=./message to narrow)
 	go test -run '^$$' -bench '$(BENCH)' -benchmem -benchtime $(BENCHTIME) $(PKG)

@@ -1,8 +1,12 @@
 package bench
 
 import (
+	"cmp"
 	"fmt"
 	"io"
+	"maps"
+	"slices"
+	"strings"
 	"text/tabwriter"
 )
 
@@ -68,6 +72,27 @@ type ChaosSample struct {
 	Wanted     int      `json:"wanted"`             // clients that want to be
 	Deliveries float64  `json:"deliveries"`         // a second
 	Commands   *float64 `json:"commands,omitempty"` // of Redis, a second; nil while it could not be asked
+}
+
+// remarks are what a reader must know beside the figures.
+func (c *Chaos) remarks(ends map[string]int) []string {
+	remarks := append([]string{}, c.Events...)
+	if len(c.Redis.PeakBy) > 0 {
+		remarks = append(remarks, "the commands of Redis's busiest second: "+c.Redis.busiest())
+	}
+	if len(ends) > 0 {
+		remarks = append(remarks, fmt.Sprintf("ends of connections, and refusals: %v", ends))
+	}
+	return remarks
+}
+
+// busiest are the commands of the busiest second, the most frequent first.
+func (r ChaosRedis) busiest() string {
+	names := slices.SortedFunc(maps.Keys(r.PeakBy), func(a, b string) int { return cmp.Compare(r.PeakBy[b], r.PeakBy[a]) })
+	for i, name := range names {
+		names[i] = fmt.Sprintf("%s %.0f", name, r.PeakBy[name])
+	}
+	return strings.Join(names, ", ")
 }
 
 // slowest is the longest time until 99 % were back.

@@ -42,7 +42,14 @@ type pageSection struct {
 	Rounds         int
 	Targets        []string
 	Lines          [][]string // a figure's title and its texts, one for each target
+	Runs           []pageRun  // with faults
 	Remarks        []string
+}
+
+// pageRun is the faults of one run.
+type pageRun struct {
+	Target string
+	Faults []ChaosFault
 }
 
 // plotSection is one scenario for the plots.
@@ -52,15 +59,16 @@ type plotSection struct {
 
 // plotRow is one target. What it has no figure of is null.
 type plotRow struct {
-	Target       string   `json:"target"`
-	CPU          *float64 `json:"cpu"`
-	Ratio        *float64 `json:"ratio"`
-	Memory       *float64 `json:"memory"`
-	HandshakeCPU *float64 `json:"handshakeCPU"`
-	Latency      []Point  `json:"latency"`
-	Handshake    []Point  `json:"handshake"`
-	Back         []Point  `json:"back"`
-	Samples      []Sample `json:"samples"`
+	Target       string        `json:"target"`
+	CPU          *float64      `json:"cpu"`
+	Ratio        *float64      `json:"ratio"`
+	Memory       *float64      `json:"memory"`
+	HandshakeCPU *float64      `json:"handshakeCPU"`
+	Latency      []Point       `json:"latency"`
+	Handshake    []Point       `json:"handshake"`
+	Back         []Point       `json:"back"`
+	Samples      []Sample      `json:"samples"`
+	Chaos        []ChaosSample `json:"chaos"`
 }
 
 // SavePage writes the document to DIR/DATE-NAME.html, one file that needs nothing
@@ -88,6 +96,13 @@ func (d *Document) SavePage(dir string) (string, error) {
 func (s *section) page() pageSection {
 	p := pageSection{Scenario: s.scenario, What: s.what, Rounds: s.rounds(), Remarks: s.remarks()}
 	p.Targets, p.Lines = s.lines()
+	for _, r := range s.rows {
+		for _, result := range r.results {
+			if result.Chaos != nil && len(result.Chaos.Faults) > 0 {
+				p.Runs = append(p.Runs, pageRun{r.target, result.Chaos.Faults})
+			}
+		}
+	}
 	return p
 }
 
@@ -106,6 +121,9 @@ func (s *section) plots() plotSection {
 		if floor, ok := s.floor(); ok && row.CPU != nil {
 			ratio := *row.CPU / floor
 			row.Ratio = &ratio
+		}
+		if first.Chaos != nil {
+			row.Chaos = first.Chaos.Samples
 		}
 		p.Rows = append(p.Rows, row)
 	}

@@ -188,11 +188,9 @@ func (r *Result) Remarks() []string {
 		}
 	}
 	if r.Chaos != nil {
-		remarks = append(remarks, r.Chaos.Events...)
+		return append(remarks, r.Chaos.remarks(r.Connections.Ends)...)
 	}
-	if c := r.Connections; r.Chaos != nil && len(c.Ends) > 0 {
-		remarks = append(remarks, fmt.Sprintf("ends of connections and refusals: %v", c.Ends))
-	} else if c.Failed+c.Closed+len(c.Ends) > 0 {
+	if c := r.Connections; c.Failed+c.Closed+len(c.Ends) > 0 {
 		remarks = append(remarks, fmt.Sprintf("%d attempts to connect failed, %d connections were closed; reasons and refusals: %v", c.Failed, c.Closed, c.Ends))
 	}
 	return remarks

@@ -88,6 +88,12 @@ func (o Options) settings(redisURL, node string) []string {
 		"engine.ping_interval=5s",
 		"engine.pong_timeout=4s",
 		"reconnect_window=3s",
+		"namespaces." + namespace + ".history.size=5000",
+		"history.check_interval=5s",
+		"inbox.size=1000",
+		"session.max_age=3m",
+		"drain.grace=3s",
+		"shutdown.lb_delay=500ms",
 		"limits.message_bytes=4096",
 		"limits.write_buffer_bytes=32768",
 	}, o.Settings...)

@@ -69,7 +69,7 @@ type publisher struct {
 const (
 	sendTimeout  = 3 * time.Second
 	retryPause   = 200 * time.Millisecond
-	retryTimeout = time.Minute
+	retryTimeout = 30 * time.Second
 )
 
 // run publishes until ctx ends. What is under way then is brought to an end.

@@ -155,22 +155,34 @@ func (r *run) await(ctx context.Context, timeout time.Duration, so func() bool) 
 	return nil
 }
 
-// strike carries out the schedule.
+// strike carries out the schedule while a bar goes on.
 func (r *run) strike(ctx context.Context) error {
-	h := &hand{world: r.world, crowd: r.crowd, book: r.book, presence: r.presence, sources: r.sources}
-	began := time.Now()
-	faults := Plan(r.Options)
 	r.Report.Begin("seconds of faults", int64(r.Duration.Seconds()))
 	defer r.Report.End()
-	var err error
-	for _, f := range faults {
-		if err = r.rest(ctx, began, f.At); err != nil {
+	began := time.Now()
+	done := make(chan error, 1)
+	go func() { done <- r.faults(ctx, began) }()
+	tick := time.NewTicker(awaitInterval)
+	defer tick.Stop()
+	for {
+		select {
+		case err := <-done:
 			return err
+		case <-tick.C:
+			r.Report.Set(int64(min(time.Since(began), r.Duration).Seconds()))
 		}
+	}
+}
+
+// faults carries out one fault after the other.
+func (r *run) faults(ctx context.Context, began time.Time) error {
+	h := &hand{world: r.world, crowd: r.crowd, book: r.book, presence: r.presence, sources: r.sources}
+	for _, f := range Plan(r.Options) {
+		pause(ctx, time.Until(began.Add(f.At)))
 		r.closeFault()
 		at := time.Since(began)
 		r.sampler.begin()
-		err = h.do(ctx, f)
+		err := h.do(ctx, f)
 		r.result.Chaos.Faults = append(r.result.Chaos.Faults, bench.ChaosFault{
 			Kind: string(f.Kind), What: f.String(), At: at.Seconds(), Seconds: (time.Since(began) - at).Seconds(),
 		})
@@ -178,9 +190,9 @@ func (r *run) strike(ctx context.Context) error {
 			return fmt.Errorf("chaos: %v: %w", f, err)
 		}
 	}
-	err = r.rest(ctx, began, r.Duration)
+	pause(ctx, time.Until(began.Add(r.Duration)))
 	r.closeFault()
-	return err
+	return ctx.Err()
 }
 
 // closeFault notes how long it took until 99 % were back after the last fault.
@@ -190,28 +202,34 @@ func (r *run) closeFault() {
 	}
 }
 
-// rest waits until a time of the run, while the bar goes on.
-func (r *run) rest(ctx context.Context, began time.Time, until time.Duration) error {
-	return errors.Join(r.await(ctx, r.Duration+gatherTimeout, func() bool {
-		passed := time.Since(began)
-		r.Report.Set(int64(min(passed, r.Duration).Seconds()))
-		return passed >= until
-	}), ctx.Err())
-}
-
 // settle waits until everything that is due has arrived, and then a little for
 // what should not. It gives up when nothing more moves.
 func (r *run) settle(ctx context.Context) {
 	r.crowd.Rest(ctx)
-	r.Report.Begin("deliveries to come", 1)
+	expected, delivered, moved, looked := r.book.Missing(), 0, time.Now(), time.Now()
+	r.Report.Begin("deliveries to come", int64(expected))
 	defer r.Report.End()
 	_ = r.await(ctx, settleTimeout, func() bool { // what is missing then is lost
-		p := r.crowd.Progress()
-		return p.Ready >= p.Wanted && p.Unacknowledged == 0 && r.book.Missing() == 0
+		if time.Since(looked) < lookAgain {
+			return false
+		}
+		looked = time.Now()
+		if now := r.book.Counts().Delivered; now != delivered {
+			delivered, moved = now, time.Now()
+		}
+		p, missing := r.crowd.Progress(), r.book.Missing()
+		r.Report.Set(int64(max(0, expected-missing)))
+		return p.Ready >= p.Wanted && p.Unacknowledged == 0 && (missing == 0 || time.Since(moved) > stillness)
 	})
 	pause(ctx, afterwards)
-	r.Report.Set(1)
 }
 
-// afterwards is how long a run listens for what comes twice.
-const afterwards = 2 * time.Second
+const (
+	// stillness is how long nothing may move before what is missing is lost: longer
+	// than a log is left alone before a node compares it with Redis.
+	stillness = 20 * time.Second
+	// lookAgain is how often the books are gone through, which takes a while.
+	lookAgain = time.Second
+	// afterwards is how long a run listens for what comes twice.
+	afterwards = 2 * time.Second
+)

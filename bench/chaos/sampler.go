@@ -79,37 +79,58 @@ func (s *sampler) back() time.Duration {
 func (s *sampler) sampleAgain(ctx context.Context) {
 	tick := time.NewTicker(sampleEvery)
 	defer tick.Stop()
-	last, _ := s.redis.Commands(ctx) // what cannot be asked has no sample
-	lastAt, delivered := time.Now(), 0
+	last, delivered := s.count(ctx), reading{at: time.Now()}
 	for {
 		select {
 		case <-tick.C:
 		case <-ctx.Done():
 			return
 		}
-		now, err := s.redis.Commands(ctx)
-		p, c := s.crowd.Progress(), s.book.Counts()
-		passed := time.Since(lastAt).Seconds()
-		lastAt = time.Now()
-		sample := bench.ChaosSample{
-			Seconds: time.Since(s.start).Seconds(), Ready: p.Ready, Wanted: p.Wanted,
-			Deliveries: float64(c.Delivered-delivered) / passed,
-		}
-		delivered = c.Delivered
-		rates, total, ok := since(last, now, passed)
-		if err == nil {
+		// Redis is asked first: a server that hangs takes a while to say so.
+		now := s.count(ctx)
+		rates, total, ok := since(last.commands, now.commands, now.at.Sub(last.at).Seconds())
+		if now.commands != nil {
 			last = now
 		}
-		if err == nil && ok {
+		p, got := s.crowd.Progress(), reading{at: time.Now(), delivered: s.book.Counts().Delivered}
+		sample := bench.ChaosSample{
+			Seconds: got.at.Sub(s.start).Seconds(), Ready: p.Ready, Wanted: p.Wanted,
+			Deliveries: float64(got.delivered-delivered.delivered) / got.at.Sub(delivered.at).Seconds(),
+		}
+		delivered = got
+		if ok {
 			sample.Commands = &total
 		}
 		s.keep(sample, rates)
 	}
 }
 
-// since turns counts into rates; ok is false when servers have begun to count
-// anew.
+// reading is what a counter said at one moment.
+type reading struct {
+	at        time.Time
+	commands  map[string]int64 // nil: Redis could not be asked
+	delivered int
+}
+
+// count asks Redis.
+func (s *sampler) count(ctx context.Context) reading {
+	commands, err := s.redis.Commands(ctx)
+	if err != nil || len(commands) == 0 {
+		commands = nil
+	}
+	return reading{at: time.Now(), commands: commands}
+}
+
+// minApart is how many seconds there must be between two counts for a rate: after
+// a server has hung, two may come close together.
+const minApart = 0.5
+
+// since turns counts into rates; ok is false when there are none, and when servers
+// have begun to count anew.
 func since(last, now map[string]int64, seconds float64) (rates map[string]float64, total float64, ok bool) {
+	if last == nil || now == nil || seconds < minApart {
+		return nil, 0, false
+	}
 	rates = make(map[string]float64)
 	for name, n := range now {
 		if n < last[name] {
@@ -120,7 +141,7 @@ func since(last, now map[string]int64, seconds float64) (rates map[string]float6
 			total += rates[name]
 		}
 	}
-	return rates, total, last != nil
+	return rates, total, true
 }
 
 func (s *sampler) keep(sample bench.ChaosSample, rates map[string]float64) {

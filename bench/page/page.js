@@ -69,9 +69,9 @@ function percentiles(parent, title, caption, rows, pick) {
   });
 }
 
-function overTime(parent, title, caption, rows, pick, format) {
-  const series = rows.flatMap((row, i) => row.samples.length === 0 ? [] : [{
-    label: row.target, colour: i, xs: row.samples.map((s) => s.seconds), ys: row.samples.map(pick),
+function overTime(parent, title, caption, rows, pick, format, of = (row) => row.samples) {
+  const series = rows.flatMap((row, i) => (of(row) || []).length === 0 ? [] : [{
+    label: row.target, colour: i, xs: of(row).map((s) => s.seconds), ys: of(row).map(pick),
   }]);
   lines(parent, title, caption, series, {
     xLabel: 'time', xValue: (v) => v.toFixed(1) + ' s', yValue: format,
@@ -117,4 +117,8 @@ sections.forEach((section, i) => {
   percentiles(at, 'Until back in the room', 'From the cut of all connections.', rows, (r) => r.back);
   overTime(at, 'Resident memory over time', 'The first round.', rows, (s) => s.resident / 1e6, (v) => Math.round(v) + ' MB');
   overTime(at, 'Cores in use by the server over time', 'The first round.', rows, (s) => s.cores, (v) => v.toFixed(1));
+  const chaos = (row) => row.chaos;
+  overTime(at, 'Clients in all their rooms over time', 'Of those that want to be.', rows, (s) => (100 * s.ready) / Math.max(1, s.wanted), (v) => v.toFixed(0) + ' %', chaos);
+  overTime(at, 'Deliveries a second over time', 'Of messages that a client did not have.', rows, (s) => s.deliveries, (v) => v.toFixed(0), chaos);
+  overTime(at, 'Commands of Redis a second over time', 'All masters together, those of scripts included; gaps are where it could not be asked.', rows, (s) => s.commands ?? null, (v) => v.toFixed(0), chaos);
 });

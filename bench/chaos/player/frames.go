@@ -77,9 +77,9 @@ type content struct {
 	Status   string   `json:"status"`
 	Window   int64    `json:"reconnect_window_ms"`
 	Interval int64    `json:"ping_interval"`
-	Inbox    struct {
+	Inbox    *struct {
 		Epoch string `json:"epoch"`
-	} `json:"inbox"`
+	} `json:"inbox"` // nil: the gateway does not know it yet
 }
 
 // Message takes a frame (fleet.Handler).
@@ -149,10 +149,9 @@ func (cl *client) welcome(k int, more content) {
 		cl.interval = time.Duration(more.Interval) * time.Second
 	}
 	cl.crowd.presence.Came(cl.crowd.userID(cl.user))
-	cl.inbox.Resume(&w.inbox, more.Inbox.Epoch)
 	cl.acked = 0 // what was sent last may have been cut off
-	if more.Inbox.Epoch != cl.inboxEpoch {
-		cl.inboxEpoch, cl.got = more.Inbox.Epoch, 0
+	if more.Inbox != nil {
+		cl.resume(w, more.Inbox.Epoch)
 	}
 	if cl.watches != nil {
 		b, _ := json.Marshal(cl.watches) // strings
@@ -162,6 +161,16 @@ func (cl *client) welcome(k int, more content) {
 		}
 	}
 	cl.join(k)
+}
+
+// resume notes that the inbox follows on wire k, from the last message that was
+// acknowledged.
+func (cl *client) resume(w *wire, epoch string) {
+	cl.inbox.Resume(&w.inbox, epoch)
+	w.hasInbox = true
+	if epoch != cl.inboxEpoch {
+		cl.inboxEpoch, cl.got = epoch, 0
+	}
 }
 
 // join sends the joins that were not answered yet.
@@ -189,15 +198,21 @@ func (cl *client) join(k int) {
 	cl.settle(k)
 }
 
-// joined takes the answer to a join, or the news that a room's history was lost.
+// joined takes the answer to a join, or the news that messages of a room are lost.
+// Without a room it is about the inbox.
 func (cl *client) joined(k int, f frame) {
 	w := &cl.wires[k]
-	var p ledger.Position
-	_ = json.Unmarshal(f.Data, &f) // it may stand there
-	p = ledger.Position{Epoch: f.Epoch, Offset: f.Offset}
+	p, recovered := ledger.Position{Epoch: f.Epoch, Offset: f.Offset}, f.Recovered == nil || *f.Recovered
+	switch {
+	case f.Room == "" && recovered:
+		cl.resume(w, f.Epoch)
+	case f.Room == "":
+		cl.inbox.Joined(&w.inbox, p, false)
+		cl.inboxEpoch, cl.got = f.Epoch, f.Offset
+	}
 	for r, room := range cl.rooms {
 		if cl.crowd.opt.RoomName(room) == f.Room {
-			cl.seats[r].Joined(&w.lines[r], p, f.Recovered == nil || *f.Recovered)
+			cl.seats[r].Joined(&w.lines[r], p, recovered)
 			w.joined |= 1 << r
 		}
 	}

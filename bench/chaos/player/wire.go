@@ -26,6 +26,7 @@ type wire struct {
 	want     uint64
 	lines    []ledger.Line
 	inbox    ledger.Line
+	hasInbox bool  // it follows on this wire
 	deadline int64 // until welcome
 	heard    int64 // when something came last
 	asked    int64 // when a ping was sent that nothing has answered
@@ -34,8 +35,8 @@ type wire struct {
 	delayed  bool // whether the close frame gave a delay
 }
 
-// complete reports whether the wire is in all rooms.
-func (w *wire) complete() bool { return w.state == live && w.joined == w.want }
+// complete reports whether the wire is in all rooms, and has the inbox.
+func (w *wire) complete() bool { return w.state == live && w.joined == w.want && w.hasInbox }
 
 const (
 	welcomeTimeout = 15 * time.Second
