@@ -190,9 +190,10 @@ return added
 `)
 
 // Admit asks whether a new connection may stay, and calls done with the answer on
-// another goroutine, or at once when Redis has too much to do. From then on the
-// connection is one of Node.Devices, unless it was refused. Its ids have no line
-// feeds. Admit never waits; done must not either.
+// another goroutine, or at once when Redis has too much to do. Its ids have no
+// line feeds. Unless it was refused, the caller makes the connection one of
+// Node.Devices and then calls Settled; also when it has ended meanwhile. Admit
+// never waits; done must not either.
 func (p *Presence) Admit(user string, d Device, done func(Decision)) {
 	p.mu.Lock()
 	p.pending[user] = append(p.pending[user], d.ClientID)
@@ -205,25 +206,30 @@ func (p *Presence) Admit(user string, d Device, done func(Decision)) {
 	}
 }
 
-// decide answers an admission. The user counts as changed, since the connection
-// may have ended meanwhile, or Redis not have been asked.
+// Settled says that a connection that was let in is one of Node.Devices now, or
+// has ended. It never waits.
+func (p *Presence) Settled(user, clientID string) {
+	p.mu.Lock()
+	left := slices.DeleteFunc(p.pending[user], func(c string) bool { return c == clientID })
+	if p.pending[user] = left; len(left) == 0 {
+		delete(p.pending, user)
+	}
+	p.mu.Unlock()
+	p.Changed(user) // it may have ended, or Redis not have been asked
+}
+
+// decide answers an admission.
 func (p *Presence) decide(a admission, d Decision) {
 	switch d {
 	case Admitted:
 		p.stats.admitted.Add(1)
 	case Refused:
 		p.stats.refused.Add(1)
+		p.Settled(a.user, a.device.ClientID)
 	case Unasked:
 		p.stats.unasked.Add(1)
 	}
 	a.done(d)
-	p.mu.Lock()
-	left := slices.DeleteFunc(p.pending[a.user], func(c string) bool { return c == a.device.ClientID })
-	if p.pending[a.user] = left; len(left) == 0 {
-		delete(p.pending, a.user)
-	}
-	p.mu.Unlock()
-	p.Changed(a.user)
 }
 
 // admit is the goroutine that asks Redis, until ctx ends.

@@ -21,6 +21,7 @@ func (n *testNode) connect(user, client, device string) Decision {
 			n.mu.Lock()
 			n.devices[user] = append(n.devices[user], Device{client, device})
 			n.mu.Unlock()
+			n.Settled(user, client)
 		}
 		answer <- d
 	})

@@ -96,7 +96,7 @@ type Presence struct {
 
 	mu    sync.Mutex      // guards the fields below
 	dirty map[string]bool // users to be written; true: nobody is to be told
-	// pending are the connections, by user, whose admission is not decided yet.
+	// pending are the connections, by user, from Admit to Settled.
 	pending map[string][]string
 	calls   uint64 // numbers edges
 
