@@ -39,24 +39,26 @@ func AppendUsers(dst []byte, users []PresentUser) []byte {
 // which they were asked for:
 //
 //	{"type":"presence","id":..,"content":{"users":[{"user_id":..,"status":"online"},..]}}
-func AppendUserPresence(dst []byte, id string, users []string, online func(user string) bool) []byte {
+func AppendUserPresence(dst []byte, id string, users []string, online []bool) []byte {
 	dst = appendContent(appendStart(dst, TypePresence, id))
 	dst = append(appendName(dst, "users"), '[')
-	for _, u := range users {
+	for i, u := range users {
 		dst = append(appendComma(dst), '{')
 		dst = appendStringMember(dst, "user_id", u)
-		dst = appendStringMember(dst, "status", statusText(online(u)))
+		dst = appendStringMember(dst, "status", statusText(online[i]))
 		dst = append(dst, '}')
 	}
 	return append(dst, ']', '}', '}')
 }
 
 // AppendOnline appends {"online":[..]}, the content of the ack for watch: those
-// of the watched users that are online now.
-func AppendOnline(dst []byte, users []string) []byte {
+// of users, who are watched, that are online now.
+func AppendOnline(dst []byte, users []string, online []bool) []byte {
 	dst = append(appendName(append(dst, '{'), "online"), '[')
-	for _, u := range users {
-		dst = AppendString(appendComma(dst), u)
+	for i, u := range users {
+		if online[i] {
+			dst = AppendString(appendComma(dst), u)
+		}
 	}
 	return append(dst, ']', '}')
 }

@@ -12,22 +12,18 @@ type Presence struct {
 	Devices  int
 }
 
-// Online returns those of users that are online on this node, in the given
-// order; a user within its grace counts. It takes read locks that are never
-// held during I/O.
-func (h *Hub) Online(users []string) []string {
-	online := make([]string, 0, len(users))
-	for _, u := range users {
+// OnlineEach reports for each of users whether it is online on this node; a user
+// within its grace counts. It takes read locks that are never held during I/O.
+func (h *Hub) OnlineEach(users []string) []bool {
+	online := make([]bool, len(users))
+	for i, u := range users {
 		s := h.shardOf(u)
 		s.mu.RLock()
-		here := s.find(User(u)) != nil
-		if !here {
-			_, here = s.departures[u]
+		online[i] = s.find(User(u)) != nil
+		if !online[i] {
+			_, online[i] = s.departures[u]
 		}
 		s.mu.RUnlock()
-		if here {
-			online = append(online, u)
-		}
 	}
 	return online
 }
@@ -39,7 +35,7 @@ type Status struct {
 	Rooms []string // rooms with presence that it is in, or was within its grace; some twice
 }
 
-// Status takes a lock as Online does.
+// Status takes a lock as OnlineEach does.
 func (h *Hub) Status(userID string) (st Status) {
 	s := h.shardOf(userID)
 	s.mu.RLock()
@@ -78,19 +74,6 @@ func (h *Hub) Users(f func(userID string)) {
 			f(user)
 		}
 		s.mu.RUnlock()
-	}
-}
-
-// Devices calls f for every device of a user on this node. A lock is held
-// meanwhile: f must be short and not call back.
-func (h *Hub) Devices(userID string, f func(*Member)) {
-	s := h.shardOf(userID)
-	s.mu.RLock()
-	defer s.mu.RUnlock()
-	if l := s.find(User(userID)); l != nil {
-		for _, o := range l.occupants {
-			f(o.member)
-		}
 	}
 }
 

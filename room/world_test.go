@@ -188,6 +188,16 @@ func (w *world) join(d *device, key Key, presence bool) error {
 	return a.err
 }
 
+// Online returns those of users that are online.
+func (w *world) Online(users []string) (online []string) {
+	for i, is := range w.OnlineEach(users) {
+		if is {
+			online = append(online, users[i])
+		}
+	}
+	return online
+}
+
 // exit takes d out of rooms.
 func (w *world) exit(d *device, keys ...Key) {
 	w.t.Helper()

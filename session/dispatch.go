@@ -44,6 +44,9 @@ func (s *Session) OnMessage(op engine.Opcode, payload []byte) {
 	if tooMuch := s.charge(len(payload)); tooMuch != nil {
 		err = tooMuch
 	}
+	if err == nil && m.undecided.has(s.number) {
+		err = errNotWelcome
+	}
 	if err == nil {
 		err = s.act(env)
 	}

@@ -31,8 +31,8 @@ func deviceOf(r *http.Request) (name string, ok bool) {
 	return name, name != "" && len(name) <= maxDeviceBytes && !strange
 }
 
-// devices remembers the names of the devices that have one, where there are
-// inboxes: others should not pay for it in each session.
+// devices remembers the names of the devices that have one: others should not pay
+// for it in each session.
 type devices struct {
 	mu    sync.Mutex
 	names map[uint32]string // guarded by mu: by Session.number
@@ -74,7 +74,7 @@ func (s *Session) attachInbox(rooms []string) {
 			return
 		}
 		welcomed = true
-		s.manager.gate.Finish()
+		s.settled()
 		switch {
 		case err == nil:
 			in := inboxAt(at)

@@ -41,6 +41,10 @@ type Manager struct {
 	made                           time.Time
 	idSeed                         uint64
 
+	// Set by Together, before the engine starts.
+	nodes Nodes
+	limit DeviceLimit // nil: none
+
 	// Set by Serve, before the engine starts.
 	engine   *engine.Engine
 	endpoint *engine.Endpoint
@@ -59,6 +63,8 @@ type Manager struct {
 	// degradedAfter is the least number of the sessions that are told behind welcome
 	// that Redis is away; 0 while it is not.
 	degradedAfter atomic.Uint64
+
+	undecided undecided
 }
 
 // NewManager makes a manager; Serve must be called before its first request. gate
@@ -75,6 +81,7 @@ func NewManager(cfg Config, verifier Verifier, gate *admission.Gate, hub *room.H
 		verifier:  verifier,
 		gate:      gate,
 		hub:       hub,
+		nodes:     alone{hub, cfg.ReconnectWindow},
 		bus:       bus,
 		logs:      logs,
 		log:       log,

@@ -56,6 +56,9 @@ func (n Namespaces) validate() error {
 	return nil
 }
 
+// HasPresence reports whether members of a room learn each other's status.
+func (n Namespaces) HasPresence(room string) bool { return n.of(room).Presence }
+
 // of returns the rules for a room.
 func (n Namespaces) of(room string) Namespace {
 	name, _, found := strings.Cut(room, ":")

@@ -41,19 +41,18 @@ func (s *Session) presence(env *message.Envelope) error {
 	case inContent != "" || env.Room != "":
 		return errTwoTargets
 	}
-	s.presenceOfUsers(env.ID, users)
-	return nil
+	return s.presenceOfUsers(env.ID, users)
 }
 
-func (s *Session) presenceOfUsers(id string, users []string) {
-	online := map[string]bool{}
-	for _, u := range s.manager.hub.Online(users) {
-		online[u] = true
-	}
-	s.reply(func(dst []byte) []byte {
-		return message.AppendUserPresence(dst, id, users, func(u string) bool { return online[u] })
+func (s *Session) presenceOfUsers(id string, users []string) error {
+	asked := s.manager.nodes.Online(users, func(online []bool) {
+		s.reply(func(dst []byte) []byte { return message.AppendUserPresence(dst, id, users, online) })
+		s.ack(id, nil)
 	})
-	s.ack(id, nil)
+	if !asked {
+		return errBusy
+	}
+	return nil
 }
 
 // presenceOfRoom answers members only. Called by the poller.
@@ -75,11 +74,15 @@ func (s *Session) presenceOfRoom(env *message.Envelope, inContent string) error 
 			s.fail(id, refusalOf(err))
 			return
 		}
-		present, connections := m.hub.InRoom(name, maxPresentUsers)
-		s.reply(func(dst []byte) []byte {
-			return message.AppendRoomPresence(dst, id, name, presentUsers(present), connections)
+		asked := m.nodes.InRoom(name, maxPresentUsers, func(present []room.Presence, connections int) {
+			s.reply(func(dst []byte) []byte {
+				return message.AppendRoomPresence(dst, id, name, presentUsers(present), connections)
+			})
+			s.ack(id, nil)
 		})
-		s.ack(id, nil)
+		if !asked {
+			s.fail(id, errBusy)
+		}
 	})
 	return nil
 }
@@ -99,7 +102,10 @@ func (s *Session) watch(env *message.Envelope) error {
 	return s.eachUser(env, func(key room.Key, done func(error)) {
 		s.manager.hub.Join(&s.member, key, false, done)
 	}, func(users []string) {
-		s.ack(id, message.AppendOnline(nil, s.manager.hub.Online(users)))
+		asked := s.manager.nodes.Online(users, func(online []bool) { s.ack(id, message.AppendOnline(nil, users, online)) })
+		if !asked {
+			s.fail(id, errBusy)
+		}
 	})
 }
 

@@ -24,6 +24,9 @@ var (
 	reasonBadToken     = reason{code: 4001, name: "bad token"}
 	reasonAbuse        = reason{code: 4005, name: "protocol error"}
 	reasonBadDevice    = reason{code: 4005, name: "bad device name"}
+	reasonReplaced     = reason{code: 4008, name: "replaced"}
+	reasonDeviceLimit  = reason{code: 4009, name: "device limit"}
+	reasonDisconnected = reason{code: 4010, name: "disconnected"}
 	reasonOverCapacity = reason{4100, "over capacity", 5 * time.Second}
 	reasonRate         = reason{4101, "rate limit", 2 * time.Second}
 	reasonSlow         = reason{4102, "too slow", time.Second}
@@ -43,7 +46,7 @@ func (m *Manager) delay(r reason) time.Duration {
 	case 41:
 		return m.gate.Delay(r.wait)
 	case 42:
-		return spread(m.cfg.ReconnectWindow)
+		return spread(m.nodes.Window())
 	default:
 		return 0
 	}

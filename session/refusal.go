@@ -69,6 +69,8 @@ var (
 	errUserTooFast  = &refusal{codeTryAgain, "too many frames from this user's devices: slow down", &reasonRate}
 	errUserTooMuch  = &refusal{codeTryAgain, "too many bytes from this user's devices: slow down", &reasonRate}
 	errUnconfirmed  = tryAgain("the room is not reachable at the moment: try again")
+	errNotWelcome   = tryAgain("wait for welcome")
+	errBusy         = tryAgain("too much is asked at the moment: try again")
 	errNotSent      = tryAgain("the message could not be sent: try again")
 	errInternal     = tryAgain("this did not work: try again")
 )

@@ -107,6 +107,9 @@ func (s *Session) conn() conn { return s.member.Conn().(conn) }
 // clientID is the connection's name in welcome and in logs.
 func (s *Session) clientID() string { return fmt.Sprintf("%016x", s.manager.idOf(s.number)) }
 
+// deviceID is what the client calls its device, "" when it does not say.
+func (s *Session) deviceID() string { return s.manager.devices.of(s.number) }
+
 // MarshalZerologObject implements zerolog.LogObjectMarshaler: what a log line
 // says of a session.
 func (s *Session) MarshalZerologObject(e *zerolog.Event) {
@@ -118,6 +121,16 @@ func (s *Session) MarshalZerologObject(e *zerolog.Event) {
 func (s *Session) attach(who auth.Identity) {
 	s.expireAt(who.Expires)
 	rooms := who.Rooms
+	attach := func() { s.enter(rooms) }
+	if s.manager.limit != nil {
+		s.limited(attach)
+		return
+	}
+	attach()
+}
+
+// enter brings the session into the hub.
+func (s *Session) enter(rooms []string) {
 	if s.manager.cfg.Inbox.kept() {
 		s.attachInbox(rooms)
 		return
@@ -129,11 +142,19 @@ func (s *Session) attach(who auth.Identity) {
 // nothing sent to it after welcome is missed; when the bus is away it is not
 // kept waiting for long. Then the token's rooms are joined. Called by a worker.
 func (s *Session) attached(err error, rooms []string) {
-	s.manager.gate.Finish()
+	s.settled()
 	if errors.Is(err, room.ErrGone) {
 		return
 	}
 	s.greet(nil, rooms)
+}
+
+// settled notes that the hub knows the session, or that it has ended before.
+func (s *Session) settled() {
+	s.manager.gate.Finish()
+	if s.manager.limit != nil {
+		s.manager.limit.Settled(s.member.UserID(), s.clientID())
+	}
 }
 
 // greet sends welcome and joins the token's rooms. Called by a worker.
@@ -154,7 +175,7 @@ func (s *Session) welcome(inbox *message.Inbox) {
 			Node:            cfg.Node,
 			Time:            time.Now(),
 			PingInterval:    cfg.PingInterval,
-			ReconnectWindow: cfg.ReconnectWindow,
+			ReconnectWindow: s.manager.nodes.Window(),
 			Inbox:           inbox,
 		})
 	})
@@ -172,6 +193,7 @@ func (s *Session) OnDeadline() { s.close(reasonExpired) }
 // OnClose implements engine.Handler.
 func (s *Session) OnClose(code engine.CloseCode) {
 	s.manager.hub.Detach(&s.member)
+	s.manager.undecided.remove(s.number)
 	s.manager.gate.Leave(s.ticket)
 	s.manager.devices.forget(s.number)
 	s.manager.log.Debug().EmbedObject(s).Uint16("code", uint16(code)).Msg("disconnected")

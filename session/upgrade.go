@@ -59,9 +59,7 @@ func (m *Manager) handshake(w http.ResponseWriter, r *http.Request, ticket admis
 		return false
 	}
 	s.ticket = ticket
-	if m.cfg.Inbox.kept() {
-		m.devices.set(s.number, device) // before OnClose, which forgets it
-	}
+	m.devices.set(s.number, device) // before OnClose, which forgets it
 	if err := m.engine.Upgrade(w, r, m.endpoint, protocol, &s.socket, s); err != nil {
 		m.devices.forget(s.number)
 		m.badHandshake(w, err)
@@ -70,16 +68,21 @@ func (m *Manager) handshake(w http.ResponseWriter, r *http.Request, ticket admis
 	m.stats.handshake(handshakeOK)
 	m.log.Debug().EmbedObject(s).Str("remote", r.RemoteAddr).Msg("connected")
 	s.attach(who)
-	// Drain may have begun since shut was asked. Either it finds the session in
-	// the hub, or it has set draining before the session got there.
+	m.recheck(s)
+	return true
+}
+
+// recheck ends a session that was let in by what does not hold any more: Drain may
+// have begun since shut was asked, and the token have been revoked. Either whoever
+// did that finds the session in the hub, or it was done before the session got
+// there.
+func (m *Manager) recheck(s *Session) {
 	if m.Draining() {
 		s.close(reasonDraining)
 	}
-	// So may the token have been revoked.
 	if m.isRevoked(s) {
 		s.close(reasonRevoked)
 	}
-	return true
 }
 
 // offered is the token of a request and the subprotocol to confirm.

@@ -30,11 +30,13 @@ type Config struct {
 	Limits    LimitsConfig    `koanf:"limits"`
 	Admission AdmissionConfig `koanf:"admission"`
 	Presence  PresenceConfig  `koanf:"presence"`
-	// ReconnectWindow is the time over which clients are asked to spread
-	// their reconnects when this node goes away.
-	ReconnectWindow time.Duration `koanf:"reconnect_window"`
-	Session         SessionConfig `koanf:"session"`
-	Drain           DrainConfig   `koanf:"drain"`
+	Devices   DevicesConfig   `koanf:"devices"`
+	// ReconnectWindow and ReconnectWindowMax bound the time over which clients
+	// are asked to spread their reconnects when this node goes away.
+	ReconnectWindow    time.Duration `koanf:"reconnect_window"`
+	ReconnectWindowMax time.Duration `koanf:"reconnect_window_max"`
+	Session            SessionConfig `koanf:"session"`
+	Drain              DrainConfig   `koanf:"drain"`
 	// Namespaces has the rules for rooms by namespace, and for the rooms
 	// without one under defaultNamespace.
 	Namespaces map[string]NamespaceConfig `koanf:"namespaces"`
@@ -159,6 +161,18 @@ type AdmissionUserConfig struct {
 type PresenceConfig struct {
 	// Grace is how long a user whose last device has gone is still online.
 	Grace time.Duration `koanf:"grace"`
+	// Scope says whose: of all nodes, of each node by itself, or auto.
+	Scope string `koanf:"scope"`
+}
+
+// DevicesConfig limits the devices of a user, over all nodes.
+type DevicesConfig struct {
+	// Max is how many a user may have; 0 for any number.
+	Max int `koanf:"max"`
+	// Policy says which one has to go for one too many.
+	Policy string `koanf:"policy"`
+	// Unique allows one connection for each device id.
+	Unique bool `koanf:"unique"`
 }
 
 // NamespaceConfig rules the rooms whose names begin with the namespace and a
@@ -301,13 +315,15 @@ func DefaultConfig() Config {
 				HandshakesBurst:     gate.User.HandshakesBurst,
 			},
 		},
-		Presence:        PresenceConfig{Grace: 10 * time.Second},
-		ReconnectWindow: 5 * time.Second,
-		Drain:           DrainConfig{Rate: 500, Grace: 5 * time.Second},
-		Namespaces:      map[string]NamespaceConfig{defaultNamespace: {Join: allowAny, Publish: allowAny, History: HistoryConfig{TTL: defaultHistoryTTL}}},
-		History:         LogsConfig{CheckInterval: 30 * time.Second},
-		Inbox:           HistoryConfig{TTL: defaultInboxTTL},
-		Shutdown:        ShutdownConfig{Timeout: 15 * time.Second},
+		Presence:           PresenceConfig{Grace: 10 * time.Second, Scope: scopeAuto},
+		Devices:            DevicesConfig{Policy: refuseNewest},
+		ReconnectWindow:    5 * time.Second,
+		ReconnectWindowMax: 2 * time.Minute,
+		Drain:              DrainConfig{Rate: 500, Grace: 5 * time.Second},
+		Namespaces:         map[string]NamespaceConfig{defaultNamespace: {Join: allowAny, Publish: allowAny, History: HistoryConfig{TTL: defaultHistoryTTL}}},
+		History:            LogsConfig{CheckInterval: 30 * time.Second},
+		Inbox:              HistoryConfig{TTL: defaultInboxTTL},
+		Shutdown:           ShutdownConfig{Timeout: 15 * time.Second},
 	}
 }
 

@@ -105,6 +105,10 @@ var families = map[string]string{
 	"gateway_log_appended_total": "result", "gateway_redis_questions_total": "result", "gateway_redis_queue_questions": "",
 	"gateway_redis_malformed_total": "", "gateway_redis_shard_disconnects_total": "", "gateway_redis_shard_moves_total": "",
 	"gateway_payloads_total": "type", "gateway_payloads_dropped_total": "cause",
+	"gateway_nodes": "", "gateway_reconnect_window_seconds": "", "gateway_lease_failures_total": "", "gateway_lease_lives_total": "",
+	"gateway_control_messages_total": "result", "gateway_presence_waiting": "", "gateway_presence_written_total": "",
+	"gateway_presence_edges_total": "", "gateway_presence_failures_total": "", "gateway_presence_reaped_total": "",
+	"gateway_device_admissions_total": "result", "gateway_devices_replaced_total": "",
 }
 
 // series reads the gateway's own time series, by their names with labels.
@@ -208,7 +212,7 @@ func TestServe_MetricsCount(t *testing.T) {
 		`gateway_payloads_dropped_total{cause="malformed"}`: 0,
 		`gateway_redis_published_total{result="away"}`:      0,
 		`gateway_handshakes_total{result="over_capacity"}`:  0,
-		`gateway_redis_subscriptions`:                       6, // broadcast, two users with two each, a room
+		`gateway_redis_subscriptions`:                       8, // broadcast, two of control, two users with two each, a room
 	} {
 		s.a.awaitMetric(t, name, want) // a connection's end is counted a moment after its client's
 	}

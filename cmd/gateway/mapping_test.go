@@ -62,6 +62,7 @@ func TestMapping_WhatIsValidHereIsValidThere(t *testing.T) {
 	most.Engine.Origins = []string{"*", "https://example.com", "https://*.example.com:8443", "http://localhost:5173"}
 	most.Engine.Subprotocols = []string{"chat.v1"}
 	most.Presence.Grace, most.ReconnectWindow, most.Redis.Linger = time.Hour, time.Hour, time.Hour
+	most.ReconnectWindowMax, most.Devices.Max = time.Hour, 1000
 	most.Redis.Coalesce = time.Second
 	most.Redis.QueueMessages, most.Redis.QueueBytes = 1<<20, maxQueueBytes
 	most.Namespaces["app.v1"] = NamespaceConfig{Presence: true, Join: allowCaps, Publish: allowNone, MessageBytes: maxMessageBytes, History: HistoryConfig{session.MaxHistory, maxHistoryTTL}}

@@ -34,6 +34,8 @@ type node struct {
 	public   *http.ServeMux // what the engine serves
 	admin    *adminServer
 
+	together together
+
 	ready   atomic.Bool // the listener is open
 	leaving drain
 }
@@ -68,9 +70,7 @@ func newNode(cfg Config, log zerolog.Logger) (*node, error) {
 
 func (n *node) assemble(verifier *auth.Verifier) (err error) {
 	sessions := sessionConfig(n.cfg)
-	hub := hubConfig(n.cfg)
-	hub.History = n.history(sessions.HistoryOf)
-	if n.hub, err = room.NewHub(hub, busSubscriber{n.bus, sessions.HistoryOf}); err != nil {
+	if err = n.makeHub(sessions); err != nil {
 		return err
 	}
 	if n.gate, err = admission.New(admissionConfig(n.cfg)); err != nil {
@@ -86,9 +86,24 @@ func (n *node) assemble(verifier *auth.Verifier) (err error) {
 	}
 	n.bus.OnIdle(n.sessions.Received)
 	n.sessions.Serve(n.engine)
+	if err := n.joinOthers(); err != nil {
+		return err
+	}
 	n.publicRoutes(n.public)
 	n.admin = newAdminServer(n.cfg.AdminListen, n.metrics())
 	return nil
+}
+
+// makeHub makes the hub, and has it tell of its users' status where that is shared.
+func (n *node) makeHub(sessions session.Config) (err error) {
+	cfg, bus := hubConfig(n.cfg), room.Subscriber(busSubscriber{n.bus, sessions.HistoryOf})
+	cfg.History = n.history(sessions.HistoryOf)
+	if n.cfg.sharesPresence() {
+		cfg.Changed, cfg.EveryDevice = n.changed, n.cfg.limitsDevices()
+		bus = statusSubscriber{bus, n.bus, sessions.Namespaces}
+	}
+	n.hub, err = room.NewHub(cfg, bus)
+	return err
 }
 
 func (n *node) component(name string) zerolog.Logger {
@@ -97,6 +112,9 @@ func (n *node) component(name string) zerolog.Logger {
 
 // receive is what the bus calls for every message; see busTargets and logTargets.
 func (n *node) receive(d pubsub.Delivery) {
+	if n.heard(d) {
+		return
+	}
 	if target, ok := busTargets[d.Kind]; ok {
 		n.sessions.Receive(target, d.Name, d.Payload)
 	} else if kind, ok := logTargets[d.Kind]; ok {
@@ -121,6 +139,7 @@ func (n *node) run(ctx context.Context, out io.Writer) error {
 	rebalanced := spawn(func() error { return n.sessions.Rebalance(background) })
 	localDone := spawn(func() error { return n.sessions.DeliverLocal(background) })
 	noticed := spawn(func() error { return n.notify(background) })
+	togetherDone := spawn(func() error { return n.runTogether(background) })
 
 	err := n.start(ctx)
 	if err == nil {
@@ -130,7 +149,7 @@ func (n *node) run(ctx context.Context, out io.Writer) error {
 		err = n.stop(context.WithoutCancel(ctx))
 	}
 	stopBackground()
-	err = errors.Join(err, <-hubDone, <-busDone, <-gateDone, <-settled, <-rebalanced, <-localDone, <-noticed, n.bus.Close())
+	err = errors.Join(err, <-hubDone, <-busDone, <-gateDone, <-settled, <-rebalanced, <-localDone, <-noticed, <-togetherDone, n.bus.Close())
 	n.log.Info().Msg("stopped")
 	return err
 }

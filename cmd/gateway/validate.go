@@ -57,7 +57,13 @@ func (c Config) validateServer() error {
 	p.oneOf("log.level", c.Log.Level, logLevels...)
 	p.oneOf("log.format", c.Log.Format, formatAuto, formatJSON, formatConsole)
 	p.span("presence.grace", c.Presence.Grace, 0, time.Hour)
+	p.oneOf("presence.scope", c.Presence.Scope, scopeAuto, scopeCluster, scopeNode)
+	p.unless(c.Presence.Scope != scopeNode || !c.limitsDevices(), "presence.scope", c.Presence.Scope,
+		"cluster or auto where devices are limited (devices.max, devices.unique)")
+	p.count("devices.max", c.Devices.Max, 0, 1000, "devices (0: any number)")
+	p.oneOf("devices.policy", c.Devices.Policy, refuseNewest, replaceOldest)
 	p.span("reconnect_window", c.ReconnectWindow, 0, time.Hour)
+	p.span("reconnect_window_max", c.ReconnectWindowMax, c.ReconnectWindow, time.Hour)
 	p.span("session.max_age", c.Session.MaxAge, 0, 30*24*time.Hour)
 	p.count("drain.rate", c.Drain.Rate, 1, 1_000_000, "clients a second")
 	p.span("drain.grace", c.Drain.Grace, 0, 10*time.Minute)

@@ -6,7 +6,8 @@ import (
 )
 
 // Online reports for each of users whether it is online at any node. It waits for
-// Redis, in one round trip.
+// Redis, in one round trip. Who is here is online, though it may not have been
+// written yet.
 func (p *Presence) Online(ctx context.Context, users []string) ([]bool, error) {
 	pipe := p.client.Pipeline()
 	for _, u := range users {
@@ -22,7 +23,7 @@ func (p *Presence) Online(ctx context.Context, users []string) ([]bool, error) {
 	}
 	for i, c := range commands {
 		n, ok := c.(interface{ Val() int64 })
-		online[i] = ok && n.Val() > 0
+		online[i] = ok && n.Val() > 0 || p.node.State(users[i]).Here
 	}
 	return online, nil
 }
