@@ -36,5 +36,10 @@ export default defineConfig(
     languageOptions: { globals: globals.node },
     rules: { "no-console": "off" },
   },
+  {
+    // createApp in a test is no component.
+    files: ["**/test/**"],
+    rules: { "vue/one-component-per-file": "off" },
+  },
   prettier,
 );

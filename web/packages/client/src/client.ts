@@ -22,6 +22,7 @@ import { Refresh } from "./refresh.js";
 import { Requests } from "./requests.js";
 import { Rooms } from "./rooms.js";
 import type { Store } from "./store.js";
+import { claims } from "./token.js";
 import type { Wire } from "./wire.js";
 
 export interface Options {
@@ -177,10 +178,10 @@ export class GatewayClient {
    */
   connect(token?: string): Promise<void> {
     if (token !== undefined) {
+      const same = claims(token).user === this.#user;
+      if (this.connected && same) return optional(this.refresh(token));
+      if (!same && this.state !== "idle") this.disconnect();
       this.#connection.use(token);
-      if (this.connected && this.#connection.claims?.user === this.#user)
-        return optional(this.refresh(token));
-      if (this.state !== "idle" && this.#connection.claims?.user !== this.#user) this.disconnect();
     }
     if (this.connected) return Promise.resolve();
     const done = new Promise<void>((resolve, reject) => this.#waiters.push({ resolve, reject }));
@@ -198,8 +199,8 @@ export class GatewayClient {
    * does so by itself before a token expires, if it has `getToken`.
    */
   async refresh(token: string): Promise<void> {
-    this.#connection.use(token);
     if (this.#connection.wire) await this.request({ type: "refresh", content: { token } });
+    this.#connection.use(token);
     this.#refresh.start();
   }
 
@@ -320,7 +321,7 @@ export class GatewayClient {
 
   #welcome(frame: Frame, wire: Wire): void {
     this.session = frame.data as unknown as Welcome;
-    this.#inbox.welcome(this.session.inbox);
+    this.#inbox.joined(this.session.inbox);
     this.#events.emit("welcome", frame as unknown as Events["welcome"]);
     this.#rooms.connected();
     const users = [...this.#watched];
@@ -340,7 +341,10 @@ export class GatewayClient {
   }
 
   #frame(frame: Frame, wire: Wire, text: string): void {
-    if (frame.type === "joined") this.#rooms.joined(frame);
+    if (frame.type === "joined") {
+      if (frame.room === undefined) this.#inbox.joined(frame);
+      else this.#rooms.joined(frame);
+    }
     if (["ack", "error", "joined", "left", "pong", "presence"].includes(frame.type)) {
       if (!this.#requests.answer(frame) && frame.type === "error") {
         this.#events.emit("error", frame as Frame<Notice>);

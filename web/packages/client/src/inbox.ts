@@ -19,13 +19,13 @@ export class Inbox {
 
   constructor(private readonly owner: InboxOwner) {}
 
-  /** A connection begins; what this device has not acknowledged follows. */
-  welcome(now: Position | undefined): void {
+  /** The gateway says where the inbox is; what this device has not acknowledged follows. */
+  joined({ epoch, offset }: Partial<Position> = {}): void {
     const since = this.#position;
-    if (!now || since?.epoch === now.epoch) return;
-    this.#position = { epoch: now.epoch, offset: 0 };
+    if (epoch === undefined || offset === undefined || since?.epoch === epoch) return;
+    this.#position = { epoch, offset: 0 };
     this.#acked = 0;
-    if (since) this.owner.lost({ room: undefined, since, now });
+    if (since) this.owner.lost({ room: undefined, since, now: { epoch, offset } });
   }
 
   message(frame: Frame): void {

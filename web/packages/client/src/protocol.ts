@@ -16,6 +16,10 @@ export interface Frame<Content = unknown, Data = Record<string, unknown>> {
   timestamp?: number;
   /** Where the message stands in the history of its room, or in the user's inbox. */
   offset?: number;
+  /** In `joined`: the life of the history that offset counts in. */
+  epoch?: string;
+  /** In `joined`: all that was missed follows. */
+  recovered?: boolean;
   [field: string]: unknown;
 }
 

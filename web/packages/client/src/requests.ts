@@ -13,9 +13,10 @@ interface Pending {
   timer: ReturnType<typeof setTimeout>;
 }
 
-/** A name that nobody else gives: 22 characters of a random 128-bit number. */
+/** A name that nobody else gives: 22 letters, digits and dashes. */
 export function randomId(): string {
-  return btoa(String.fromCharCode(...crypto.getRandomValues(new Uint8Array(16)))).slice(0, 22);
+  const base64 = btoa(String.fromCharCode(...crypto.getRandomValues(new Uint8Array(16))));
+  return base64.slice(0, 22).replace(/[+/]/g, "-");
 }
 
 /** Requests under way, by their ids: each is answered, refused, or out of time. */

@@ -50,20 +50,20 @@ export class Room {
   }
 
   /**
-   * Takes `joined`, which says where the room stands. With `since` and `recovered` the
-   * messages in between follow it, or are here already.
+   * Takes `joined`, which says where the room is. When we have asked with `since` and it is
+   * `recovered`, the messages in between follow.
    *
    * @param asked the join was ours and had `since`
    */
   answer(frame: Frame, asked: boolean): void {
-    const { epoch, offset, recovered } = standing(frame);
+    const { epoch, offset, recovered } = frame;
     this.joined = frame;
     const since = this.position;
     if (epoch === undefined || offset === undefined) {
       this.position = undefined;
     } else if (!since) {
       this.position = { epoch, offset };
-    } else if (recovered === false || since.epoch !== epoch) {
+    } else if ((asked && !recovered) || since.epoch !== epoch) {
       this.position = { epoch, offset };
       if (since.epoch !== epoch || offset > since.offset) {
         this.owner.lost({ room: this.name, since: { ...since }, now: { epoch, offset } });
@@ -87,9 +87,4 @@ export class Room {
       this.owner.deliver(frame);
     }
   }
-}
-
-/** Where `joined` says that the room stands. */
-function standing({ data, epoch, offset, recovered }: Frame): Partial<Position> & { recovered?: boolean } {
-  return { epoch, offset, recovered, ...data } as Partial<Position> & { recovered?: boolean };
 }

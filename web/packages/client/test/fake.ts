@@ -151,7 +151,7 @@ export class FakeGateway {
     const offset = log.messages.at(-1)?.offset ?? 0;
     const first = log.messages[0]?.offset ?? 1;
     const recovered = since?.epoch === log.epoch && since.offset + 1 >= first && since.offset <= offset;
-    socket.push({ type: "joined", room, ...named, data: { epoch: log.epoch, offset, recovered } });
+    socket.push({ type: "joined", room, ...named, epoch: log.epoch, offset, recovered });
     if (!recovered) return;
     for (const message of log.messages) if ((message.offset ?? 0) > since.offset) socket.push(message);
   }

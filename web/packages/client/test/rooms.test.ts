@@ -43,7 +43,7 @@ describe("joining", () => {
   test("resolves with joined, and at once when we are in already", async () => {
     gateway.history(room, 3);
     const joined = await client.joinRoom(room);
-    expect(joined.data).toMatchObject({ epoch: "e1", offset: 3 });
+    expect(joined).toMatchObject({ epoch: "e1", offset: 3 });
     expect(await client.joinRoom(room)).toBe(joined);
     expect(gateway.last.of("join_room")).toHaveLength(1);
     expect(client.position(room)).toEqual({ epoch: "e1", offset: 3 });
@@ -101,13 +101,13 @@ describe("joining", () => {
 
   test("notices the rooms of the token, and what was missed in them", async () => {
     gateway.history(room, 2);
-    const joined = { type: "joined", room, data: { epoch: "e1", offset: 2 } };
+    const joined = { type: "joined", room, epoch: "e1", offset: 2, recovered: false };
     gateway.last.push(joined);
     publish(3);
     missed(4, 5);
     gateway.accept = (socket) => {
       gateway.welcome(socket);
-      socket.push({ ...joined, data: { epoch: "e1", offset: 5 } });
+      socket.push({ ...joined, offset: 5 });
     };
     await reconnect();
     expect(offsets()).toEqual([3, 4, 5]);
@@ -208,7 +208,7 @@ describe("a room with history", () => {
 
   test("takes the gateway's word that history was lost while connected", () => {
     publish(3);
-    gateway.last.push({ type: "joined", room, data: { epoch: "e2", offset: 0, recovered: false } });
+    gateway.last.push({ type: "joined", room, epoch: "e2", offset: 0, recovered: false });
     publish(1);
     expect(lost).toHaveLength(1);
     expect(offsets()).toEqual([3, 1]);
