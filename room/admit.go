@@ -94,10 +94,10 @@ func (l *log) replayFor(j *joining) (a admission, can bool) {
 	}
 	entries, all := l.kept.after(since.Offset, l.pos.Offset)
 	switch {
-	case all:
-		return l.replay(a, entries), true
 	case since.Offset+1 < l.past.floor, l.pos.Offset-since.Offset > uint64(l.logs.cfg.Size(l.key)):
 		return l.refuse(a), true
+	case all:
+		return l.replay(a, entries), true
 	}
 	return a, false
 }

@@ -5,6 +5,8 @@ package room
 import (
 	"strconv"
 	"testing"
+
+	"github.com/ginforge/gateway/engine"
 )
 
 // A worker, called directly, must not allocate for each recipient.
@@ -66,5 +68,38 @@ func TestAllocs_Deliver(t *testing.T) {
 	})
 	if got > 0 {
 		t.Errorf("%v allocations for three deliveries, want none", got)
+	}
+}
+
+// A message of a log costs what it takes to keep it, whatever the number of its
+// recipients.
+func TestAllocs_DeliverLog(t *testing.T) {
+	perMessage := map[int]float64{}
+	for _, members := range []int{1, 1000} {
+		w := newLogWorld(t, func(c *Config) { c.Shards = 1 })
+		frame := text("%0133d", 0)
+		w.logs.cfg.Frame = func(Key, uint64, string) *engine.Frame { return frame }
+		for i := range members {
+			d := &nullDevice{}
+			d.Init(&d.conn, strconv.Itoa(i), "name")
+			w.Attach(&d.Member, func(error) {})
+			w.JoinLog(&d.Member, logged, false, nil, func(Admission, error) {})
+		}
+		w.settle()
+		var batch []op
+		offset := uint64(0)
+		s := w.shards[0]
+		perMessage[members] = testing.AllocsPerRun(2000, func() {
+			offset++
+			w.DeliverLog(logged, "e1", Entry{Offset: offset, Payload: "x"})
+			batch = s.inbox.take(batch)
+			s.work(batch)
+		})
+		if got := w.Stats().Delivered; got != offset*uint64(members) {
+			t.Errorf("%d deliveries of %d messages to %d members", got, offset, members)
+		}
+	}
+	if perMessage[1000] > perMessage[1] || perMessage[1] > 0 {
+		t.Errorf("%v allocations a message by members, want none", perMessage)
 	}
 }

@@ -63,6 +63,9 @@ type History struct {
 	// Size is how many messages the log of a KindRoom or KindUser keeps, 0 for
 	// none: whoever has none pays nothing.
 	Size func(Key) int
+	// TTL is how long a log keeps a message. In memory it may be kept as long once
+	// more, from when it was read.
+	TTL func(Key) time.Duration
 	// Store has the logs.
 	Store Store
 	// Frame makes what clients get of an entry. It is called on any goroutine,
@@ -82,8 +85,8 @@ func (h History) validate() error {
 	switch {
 	case h.Size == nil:
 		return nil
-	case h.Store == nil || h.Frame == nil || h.Renewed == nil:
-		return fmt.Errorf("room: history without a store or frame makers")
+	case h.TTL == nil || h.Store == nil || h.Frame == nil || h.Renewed == nil:
+		return fmt.Errorf("room: history without a ttl, a store or frame makers")
 	case h.CheckInterval < time.Second || h.ReplayBytes < 1:
 		return fmt.Errorf("room: history is checked every %s and replays %d bytes: allowed are at least 1s and 1 byte",
 			h.CheckInterval, h.ReplayBytes)

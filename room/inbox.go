@@ -75,12 +75,11 @@ func (b *inbox) pushWait(o op) {
 }
 
 // pushFrame adds a delivery at once, however far the worker is behind; whoever can
-// wait then calls waitForRoom.
-func (b *inbox) pushFrame(o op) {
+// wait then calls waitForRoom. Quietly is as pushQuietly.
+func (b *inbox) pushFrame(o op, quietly bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.bytes += o.frame.Len()
-	b.pushLocked(o)
+	b.addLocked(o, quietly)
 }
 
 // waitForRoom waits while the worker is too far behind.
@@ -99,12 +98,16 @@ func (b *inbox) pushQuietly(o op) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.waitLocked()
+	b.addLocked(o, true)
+}
+
+func (b *inbox) addLocked(o op, quietly bool) {
 	if b.closed {
 		return
 	}
 	b.bytes += o.frame.Len()
 	b.ops = append(b.ops, o)
-	if len(b.ops) == maxAsleep {
+	if !quietly || len(b.ops) == maxAsleep {
 		b.filled.Signal()
 	}
 }

@@ -47,6 +47,7 @@ type log struct {
 	mend     uint64   // with stateBehind: where the store's log ends
 	joins    []*joining
 	busy     bool   // a request is under way
+	quietly  bool   // workers that sleep are woken by Hub.Flush
 	failed   uint32 // requests that have failed in a row
 	retry    uint32 // tick before which no request is made
 	replayed uint32 // tick of the latest replay
@@ -74,7 +75,9 @@ func (l *log) take(epoch string, e Entry) (reached uint64, alive bool) {
 		l.mu.Unlock()
 		return 0, false
 	}
+	l.quietly = true
 	reached = l.takeLocked(epoch, e)
+	l.quietly = false
 	l.unlock()
 	return reached, true
 }
@@ -107,12 +110,12 @@ func (l *log) advance(e Entry) (reached uint64) {
 	l.pos.Offset = e.Offset
 	l.heard = max(l.heard, e.Offset)
 	l.keep(e.Offset, k)
-	return l.logs.push(l.key, k.frame)
+	return l.logs.push(l.key, k.frame, l.quietly)
 }
 
 // keptOf makes what is kept of an entry.
 func (l *log) keptOf(e Entry) kept {
-	return kept{l.logs.cfg.Frame(l.key, e.Offset, e.Payload), e.Token, e.Payload}
+	return kept{l.logs.cfg.Frame(l.key, e.Offset, e.Payload), e.Token, e.Payload, l.logs.now.Load()}
 }
 
 // drain hands over what was too early and no longer is. The caller holds mu.
@@ -152,7 +155,7 @@ func (l *log) skipTo(offset uint64) (reached uint64) {
 	l.clearKept()
 	l.past = past{}
 	l.pos.Offset = offset
-	return l.logs.push(l.key, l.logs.cfg.Renewed(l.key, l.pos))
+	return l.logs.push(l.key, l.logs.cfg.Renewed(l.key, l.pos), false)
 }
 
 // keep remembers a message, and forgets older ones beyond the bounds, but never
@@ -184,7 +187,8 @@ func (l *log) trim() {
 	case l.demanded():
 		entries, bytes = l.logs.cfg.Size(l.key), 3*l.logs.cfg.ReplayBytes
 	}
-	for r := &l.kept; len(r.entries) > 1 && (len(r.entries) > entries || r.bytes > bytes ||
+	oldest := l.logs.now.Load() - ticks(l.logs.cfg.TTL(l.key))
+	for r := &l.kept; len(r.entries) > 1 && (len(r.entries) > entries || r.bytes > bytes || int32(oldest-r.entries[0].since) > 0 ||
 		l.logs.keptBytes.Load()-int64(before-r.bytes) > maxKeptBytes); {
 		r.drop()
 	}

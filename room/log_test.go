@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"testing"
+	"time"
 )
 
 var logged = Room("log:1")
@@ -309,5 +310,24 @@ func TestLog_MemoryIsGivenBack(t *testing.T) {
 	w.tick(demandedTicks + 2)
 	if n := len(w.logs.find(logged).kept.entries); n > keptEntries {
 		t.Errorf("%d messages are kept a while after a replay, want at most %d", n, keptEntries)
+	}
+}
+
+// What the store keeps no longer is not replayed from memory either.
+func TestLog_MemoryKeepsNothingLongerThanTheStore(t *testing.T) {
+	for name, edit := range map[string]func(*Config){
+		"too old":  func(c *Config) { c.History.TTL = func(Key) time.Duration { return 5 * time.Second } },
+		"too many": func(c *Config) { c.History.Size = func(key Key) int { return map[Key]int{logged: 2}[key] } },
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newLogWorld(t, edit)
+			w.store.size = 1
+			w.joinLog(w.attach("z"), logged, Position{})
+			w.publish(logged, 4, false)
+			w.tick(7)
+			d := w.attach("a")
+			w.joinLog(d, logged, Position{"e1", 1})
+			d.wantMessages(t, "joined e1/4 false")
+		})
 	}
 }

@@ -46,9 +46,7 @@ func (l *logs) eachLog(f func(*log)) {
 func (l *log) tick(now uint32) (known bool) {
 	l.mu.Lock()
 	l.joins = slices.DeleteFunc(l.joins, func(j *joining) bool { return j.void.Load() })
-	if len(l.kept.entries) > 1 && !l.demanded() {
-		l.trim()
-	}
+	l.trim()
 	known = l.state == stateKnown && !l.busy
 	l.unlock()
 	l.logs.forget(l)

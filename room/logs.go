@@ -85,17 +85,20 @@ func (l *logs) forget(g *log) {
 }
 
 // push puts a frame into the inboxes of the shards that have members of key, and
-// returns those. It does not wait; see Hub.DeliverLog. The caller holds the mu of
-// the key's log.
-func (l *logs) push(key Key, frame *engine.Frame) (reached uint64) {
+// returns those. It does not wait; see Hub.DeliverLog. Quietly leaves workers that
+// sleep to Hub.Flush. The caller holds the mu of the key's log.
+func (l *logs) push(key Key, frame *engine.Frame, quietly bool) (reached uint64) {
 	if key.Kind == KindUser {
 		s := l.hub.shardOf(key.Name)
 		reached = 1 << s.index
 	} else {
 		reached = l.hub.registry.shardsOf(key)
 	}
+	if quietly {
+		l.hub.asleep.Or(reached)
+	}
 	eachShard(reached, func(i int) {
-		l.hub.shards[i].inbox.pushFrame(op{kind: opDeliver, key: key, frame: frame})
+		l.hub.shards[i].inbox.pushFrame(op{kind: opDeliver, key: key, frame: frame}, quietly)
 	})
 	return reached
 }
@@ -116,7 +119,8 @@ func (l *logs) start(g *log, r request) {
 // DeliverLog brings a message of a log that the bus has delivered. Members get it
 // in its order, once, whatever the bus does: what is missing before it is read
 // from the store. An entry without a payload says only where the log ends. It may
-// wait as Deliver does.
+// wait as Deliver does, and workers that sleep begin with it at the next Flush, as
+// with Enqueue.
 func (h *Hub) DeliverLog(key Key, epoch string, e Entry) {
 	for {
 		g := h.logs.find(key)

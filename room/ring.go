@@ -7,6 +7,7 @@ import "github.com/ginforge/gateway/engine"
 type kept struct {
 	frame          *engine.Frame
 	token, payload string
+	since          uint32 // tick from which on it has been here
 }
 
 func (k kept) size() int { return k.frame.Len() + len(k.token) + len(k.payload) }

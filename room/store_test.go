@@ -214,6 +214,7 @@ func testHistory(store *fakeStore) History {
 			}
 			return 0
 		},
+		TTL:   func(Key) time.Duration { return time.Hour },
 		Store: store,
 		Frame: func(_ Key, _ uint64, payload string) *engine.Frame { return text("%s", payload) },
 		Renewed: func(_ Key, at Position) *engine.Frame {

@@ -153,4 +153,5 @@ func (w *world) push(key room.Key) {
 	e := l.entries[len(l.entries)-1]
 	w.bus.mu.Unlock()
 	w.hub.DeliverLog(key, l.epoch, e)
+	w.hub.Flush()
 }

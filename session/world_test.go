@@ -75,6 +75,7 @@ func newWorld(t testing.TB, edit func(*Config)) *world {
 		Shards: 4, MaxRooms: 3, MaxWatched: 4, ConfirmTimeout: 5 * time.Second, Grace: 10 * time.Second, Status: StatusFrame,
 		History: room.History{
 			Size:  func(key room.Key) int { return cfg.HistoryOf(key).Size },
+			TTL:   func(room.Key) time.Duration { return time.Hour },
 			Store: w.bus,
 			Frame: func(key room.Key, offset uint64, payload string) *engine.Frame {
 				return w.LogFrame(key, offset, payload)

@@ -1,6 +1,8 @@
 package main
 
 import (
+	"time"
+
 	"github.com/ginforge/gateway/engine"
 	"github.com/ginforge/gateway/pubsub"
 	"github.com/ginforge/gateway/pubsub/stream"
@@ -119,6 +121,7 @@ func entries(from []stream.Entry) []room.Entry {
 func (n *node) history(rules func(room.Key) session.History) room.History {
 	return room.History{
 		Size:  func(key room.Key) int { return rules(key).Size },
+		TTL:   func(key room.Key) time.Duration { return rules(key).TTL },
 		Store: busLogs{n.bus, rules},
 		Frame: func(key room.Key, offset uint64, payload string) *engine.Frame {
 			return n.sessions.LogFrame(key, offset, payload)
