@@ -24,6 +24,7 @@ type ask struct {
 // Redis in their place. What is asked at once has no order.
 type asks struct {
 	queue    chan ask
+	shards   *shards // nil but in a Cluster
 	counters *counters
 
 	mu     sync.Mutex // guards the fields below
@@ -31,8 +32,8 @@ type asks struct {
 	closed bool
 }
 
-func newAsks(size int, c *counters) *asks {
-	return &asks{queue: make(chan ask, size), counters: c}
+func newAsks(size int, s *shards, c *counters) *asks {
+	return &asks{queue: make(chan ask, size), shards: s, counters: c}
 }
 
 // put accepts q, or says why not.
@@ -110,6 +111,9 @@ func (a *asks) ask(ctx context.Context, q ask) {
 		err = ErrClosed
 	} else if to != nil {
 		err = askError(ctx, q.do(ctx, to))
+	}
+	if errors.Is(err, ErrAway) {
+		a.shards.reload()
 	}
 	if err != nil {
 		a.counters.askErrors.Add(1)

@@ -23,6 +23,11 @@ var ErrAway = errors.New("pubsub: redis is away")
 // messages, bytes or questions as the configuration allows wait for Redis.
 var ErrBusy = errors.New("pubsub: queue is full")
 
+// ErrReplicas is given to done of Append when the log took the message but not
+// as many replicas as Config.WaitReplicas have it yet. Its position is given too.
+// The caller may append it again under its dedupe key, until they have.
+var ErrReplicas = errors.New("pubsub: too few replicas have the message")
+
 // ErrClosed is returned by Publish once Run has ended or Close was called, and
 // to done for messages still queued then. Those that were on their way may have
 // been delivered.
@@ -117,7 +122,7 @@ func Open(cfg Config, h Handler, log zerolog.Logger) (*Bus, error) {
 		b.shards = newShards(b)
 	}
 	b.outbox = newOutbox(cfg.QueueMessages, cfg.QueueBytes, b.counters)
-	b.asks = newAsks(cfg.QueueAsks, b.counters)
+	b.asks = newAsks(cfg.QueueAsks, b.shards, b.counters)
 	b.status = &status{log: log, since: time.Now()}
 	b.closing, b.stop = context.WithCancel(context.Background())
 	return b, nil

@@ -36,7 +36,21 @@ func newClient(t target) redis.UniversalClient {
 	o.ConnMaxIdleTime = time.Minute                   // before a proxy or Redis itself loses patience
 	o.ContextTimeoutEnabled = true
 	o.MaintNotificationsConfig = &maintnotifications.Config{Mode: maintnotifications.ModeDisabled}
-	return redis.NewUniversalClient(&o)
+	return newUniversal(o)
+}
+
+// clusterReload is how old go-redis's idea of a Cluster's shape may be when it
+// is used, before it looks again in the background.
+const clusterReload = 2 * time.Second
+
+// newUniversal returns the client of o's kind.
+func newUniversal(o redis.UniversalOptions) redis.UniversalClient {
+	if !o.IsClusterMode {
+		return redis.NewUniversalClient(&o)
+	}
+	cluster := o.Cluster()
+	cluster.ClusterStateReloadInterval = clusterReload
+	return redis.NewClusterClient(cluster)
 }
 
 // oneNode returns the client of the server that a link subscribes and

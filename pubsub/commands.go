@@ -31,5 +31,5 @@ func newCommands(t target) redis.UniversalClient {
 	o.PoolSize, o.PipelinePoolSize = commandConnections, -1
 	o.ContextTimeoutEnabled = true
 	o.MaintNotificationsConfig = &maintnotifications.Config{Mode: maintnotifications.ModeDisabled}
-	return redis.NewUniversalClient(&o)
+	return newUniversal(o)
 }

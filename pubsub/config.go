@@ -28,6 +28,9 @@ const (
 // maxCoalesce bounds Config.Coalesce: beyond it, delay would be felt.
 const maxCoalesce = time.Second
 
+// maxWaitReplicas bounds Config.WaitReplicas.
+const maxWaitReplicas = 16
+
 // maxPrefixBytes bounds Config.Prefix, which every channel name repeats.
 const maxPrefixBytes = 128
 
@@ -73,6 +76,12 @@ type Config struct {
 	QueueMessages int
 	QueueBytes    int
 
+	// WaitReplicas is how many replicas must have what Append has written
+	// before it is answered (0, at most 16), so that it survives the loss of
+	// the master. When they do not within a second, the answer is ErrReplicas.
+	// Not for the embedded Redis.
+	WaitReplicas int
+
 	// QueueAsks bounds how many reads and other questions wait for Redis
 	// (8192). Beyond that they return ErrBusy.
 	QueueAsks int
@@ -111,6 +120,10 @@ func (c Config) Validate() error {
 		"redis.coalesce: %v; want 0s (deliver at once) to %v", c.Coalesce, maxCoalesce)
 	check(c.QueueMessages > 0, "redis.queue_messages: %d; want 1 or more", c.QueueMessages)
 	check(c.QueueBytes > 0, "redis.queue_bytes: %d; want 1 or more", c.QueueBytes)
+	check(c.WaitReplicas >= 0 && c.WaitReplicas <= maxWaitReplicas,
+		"redis.wait_replicas: %d; want 0 (do not wait) to %d", c.WaitReplicas, maxWaitReplicas)
+	check(c.WaitReplicas == 0 || c.URL != "embedded",
+		"redis.wait_replicas: %d; want 0 with the embedded Redis, which has no replicas", c.WaitReplicas)
 	check(c.QueueAsks > 0, "pubsub: queue of %d questions; want 1 or more", c.QueueAsks)
 	check(c.MinBackoff > 0 && c.MinBackoff <= c.MaxBackoff,
 		"pubsub: backoff from %v to %v; want 0 < MinBackoff <= MaxBackoff", c.MinBackoff, c.MaxBackoff)

@@ -22,6 +22,8 @@ func TestConfig_Validate(t *testing.T) {
 		"prefix with a space": {func(c *Config) { c.Prefix = "a b" }, `redis.prefix: "a b"; want`},
 		"prefix too long":     {func(c *Config) { c.Prefix = strings.Repeat("x", 129) }, "at most 128 bytes"},
 		"linger":              {func(c *Config) { c.Linger = -time.Second }, "redis.linger: -1s is negative"},
+		"replicas":            {func(c *Config) { c.URL, c.WaitReplicas = "redis://x", 17 }, "redis.wait_replicas: 17; want 0 (do not wait) to 16"},
+		"embedded replicas":   {func(c *Config) { c.WaitReplicas = 1 }, "redis.wait_replicas: 1; want 0 with the embedded Redis"},
 		"queue messages":      {func(c *Config) { c.QueueMessages = -1 }, "redis.queue_messages: -1; want 1 or more"},
 		"queue bytes":         {func(c *Config) { c.QueueBytes = -1 }, "redis.queue_bytes: -1; want 1 or more"},
 		"backoff":             {func(c *Config) { c.MinBackoff = time.Hour }, "backoff from 1h0m0s to 5s"},

@@ -51,8 +51,7 @@ func batchSize(messages []outgoing) int {
 	return len(messages)
 }
 
-// send publishes one batch in one round trip, of each of the route's two
-// pipelines, and answers each message.
+// send publishes one batch in one round trip and answers each message.
 func (b *Bus) send(ctx context.Context, batch []outgoing) {
 	if ctx.Err() != nil {
 		b.refuse(batch, ErrClosed)
@@ -68,6 +67,9 @@ func (b *Bus) send(ctx context.Context, batch []outgoing) {
 	for i := range batch {
 		r := results[i]
 		r.Err = publishError(ctx, r.Err)
+		if errors.Is(r.Err, ErrAway) {
+			b.shards.reload()
+		}
 		b.count(&batch[i], r)
 		batch[i].answer(r.Appended, r.Err)
 	}
@@ -76,33 +78,31 @@ func (b *Bus) send(ctx context.Context, batch []outgoing) {
 // exchange sends one batch, in its order, and returns what Redis answered.
 func (b *Bus) exchange(ctx context.Context, to *route, batch []outgoing) []stream.Result {
 	results := make([]stream.Result, len(batch))
-	plain, logs := to.pipelines()
+	trip := newTrip(ctx, to, b.cfg.WaitReplicas)
 	commands := make([]*redis.IntCmd, len(batch))
 	var queued []queuedRun
 	for i := 0; i < len(batch); {
 		m := &batch[i]
 		if m.log == nil {
-			commands[i] = plain.Publish(ctx, channelName(b.cfg.Prefix, m.kind, m.name), m.payload)
+			commands[i] = trip.channels().Publish(ctx, channelName(b.cfg.Prefix, m.kind, m.name), m.payload)
 			i++
 			continue
 		}
 		run := appendRun(batch[i:])
 		to.prepare(ctx)
-		queued = append(queued, queuedRun{i, to.store.Queue(ctx, logs, run)})
+		queued = append(queued, queuedRun{i, to.store.Queue(ctx, trip.log, run)})
 		i += len(run)
 	}
-	// Each command has its own error, that of the connection included.
-	_, _ = plain.Exec(ctx)
-	if logs != plain {
-		_, _ = logs.Exec(ctx)
-	}
+	trip.exec()
 	for i, c := range commands {
 		if c != nil {
 			results[i].Err = c.Err()
 		}
 	}
 	for _, q := range queued {
-		copy(results[q.at:], q.Results(ctx))
+		for i, r := range q.Results(ctx) {
+			results[q.at+i] = trip.check(batch[q.at+i].log.append.Key, r)
+		}
 	}
 	return results
 }
@@ -166,7 +166,8 @@ func publishError(ctx context.Context, err error) error {
 	switch {
 	case err == nil:
 		return nil
-	case errors.As(err, &refusal), errors.Is(err, stream.ErrRules), errors.Is(err, stream.ErrAnswer):
+	case errors.As(err, &refusal), errors.Is(err, stream.ErrRules), errors.Is(err, stream.ErrAnswer),
+		errors.Is(err, ErrReplicas):
 		return fmt.Errorf("pubsub: publish: %w", err)
 	case ctx.Err() != nil:
 		return fmt.Errorf("%w: %w", ErrClosed, err)

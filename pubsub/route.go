@@ -29,16 +29,6 @@ func newRoute(cfg Config, client redis.UniversalClient, node *redis.Client) *rou
 	return r
 }
 
-// pipelines returns the pipelines for channels and for logs, which are the
-// same but in a Cluster.
-func (r *route) pipelines() (channels, logs redis.Pipeliner) {
-	channels = r.node.Pipeline()
-	if r.client == redis.UniversalClient(r.node) {
-		return channels, channels
-	}
-	return channels, r.client.Pipeline()
-}
-
 // prepare loads the scripts before their first use, so that a pipeline need
 // not find out, in the middle of a log's messages, that Redis lacks them.
 func (r *route) prepare(ctx context.Context) { r.once.Do(func() { r.store.Load(ctx) }) }

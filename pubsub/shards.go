@@ -114,8 +114,11 @@ func (a *shards) refused(s *shard, slot int) {
 	a.reload()
 }
 
-// reload has the Cluster looked at soon.
+// reload has the Cluster looked at soon. There may be none.
 func (a *shards) reload() {
+	if a == nil {
+		return
+	}
 	select {
 	case a.wake <- struct{}{}:
 	default:
@@ -142,7 +145,8 @@ func (a *shards) run(ctx context.Context) {
 		if err != nil {
 			a.bus.log.Debug().Err(err).Msg("the cluster does not say who has its slots")
 			a.reload()
-		} else if a.apply(ctx, slots, &links) {
+		} else {
+			a.apply(ctx, slots, &links)
 			a.tell(ctx)
 		}
 		pause(ctx, shapePause)
@@ -195,13 +199,11 @@ func (a *shards) ask(ctx context.Context, addr string) ([]redis.ClusterSlot, err
 
 // apply takes in the shape of the Cluster: new masters get a link, topics move
 // to the master that has their slot now, and what was refused by one that has
-// it all the same is tried again. Masters without slots lose their link. It
-// reports whether the shape is another than before.
-func (a *shards) apply(ctx context.Context, slots []redis.ClusterSlot, links *sync.WaitGroup) (changed bool) {
+// it all the same is tried again. Masters without slots lose their link.
+func (a *shards) apply(ctx context.Context, slots []redis.ClusterSlot, links *sync.WaitGroup) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	changed = a.assignLocked(slots)
-	if changed {
+	if a.assignLocked(slots) {
 		a.moveLocked()
 	}
 	for r := range a.refusal {
@@ -226,11 +228,11 @@ func (a *shards) apply(ctx context.Context, slots []redis.ClusterSlot, links *sy
 			links.Go(func() { s.run(link) })
 		}
 	}
-	return changed
 }
 
 // tell has go-redis look at the Cluster too, so that appends and questions
-// find the new masters.
+// find the new masters: by itself it looks when a node says MOVED, not when a
+// master is gone.
 func (a *shards) tell(ctx context.Context) {
 	clients := []redis.UniversalClient{a.bus.commands}
 	if to := a.bus.outbox.route(); to != nil {

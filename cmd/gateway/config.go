@@ -74,7 +74,10 @@ type RedisConfig struct {
 	Linger         time.Duration `koanf:"linger"`
 	Coalesce       time.Duration `koanf:"coalesce"`
 	QueueMessages  int           `koanf:"queue_messages"`
-	QueueBytes     int           `koanf:"queue_bytes"`
+	// WaitReplicas is how many replicas must have a message for a log before
+	// its sender is told that it was taken.
+	WaitReplicas int `koanf:"wait_replicas"`
+	QueueBytes   int `koanf:"queue_bytes"`
 	// NotifyClients tells clients when Redis goes and when it is back.
 	NotifyClients bool `koanf:"notify_clients"`
 }

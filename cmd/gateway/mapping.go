@@ -31,6 +31,7 @@ func busConfig(c Config) pubsub.Config {
 	cfg.Linger = c.Redis.Linger
 	cfg.Coalesce = c.Redis.Coalesce
 	cfg.QueueMessages = c.Redis.QueueMessages
+	cfg.WaitReplicas = c.Redis.WaitReplicas
 	cfg.QueueBytes = c.Redis.QueueBytes
 	return cfg
 }

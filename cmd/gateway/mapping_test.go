@@ -64,6 +64,7 @@ func TestMapping_WhatIsValidHereIsValidThere(t *testing.T) {
 	most.Presence.Grace, most.ReconnectWindow, most.Redis.Linger = time.Hour, time.Hour, time.Hour
 	most.ReconnectWindowMax, most.Devices.Max = time.Hour, 1000
 	most.Redis.Coalesce = time.Second
+	most.Redis.URL, most.Redis.WaitReplicas = "redis://127.0.0.1", maxWaitReplicas
 	most.Redis.QueueMessages, most.Redis.QueueBytes = 1<<20, maxQueueBytes
 	most.Namespaces["app.v1"] = NamespaceConfig{Presence: true, Join: allowCaps, Publish: allowNone, MessageBytes: maxMessageBytes, History: HistoryConfig{session.MaxHistory, maxHistoryTTL}}
 

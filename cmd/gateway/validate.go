@@ -20,6 +20,7 @@ const (
 	minMessageBytes = 256
 	maxMessageBytes = 16 << 20
 	maxQueueBytes   = 1 << 30
+	maxWaitReplicas = 16
 	maxNameBytes    = 255
 
 	// minWriteBufferBytes holds a few frames of the gateway's own.
@@ -102,6 +103,7 @@ func (c Config) validateRedis() error {
 	p.unless(r.Prefix != "", "redis.prefix", r.Prefix, "what begins the name of each channel, such as websocket:")
 	p.span("redis.linger", r.Linger, 0, time.Hour)
 	p.span("redis.coalesce", r.Coalesce, 0, time.Second)
+	p.count("redis.wait_replicas", r.WaitReplicas, 0, maxWaitReplicas, "replicas")
 	p.count("redis.queue_messages", r.QueueMessages, 1, 1<<20, "messages")
 	p.count("redis.queue_bytes", r.QueueBytes, 2*c.Limits.MessageBytes, maxQueueBytes,
 		"bytes (the least is twice limits.message_bytes)")

@@ -51,7 +51,10 @@ type Appended struct {
 // Result is the answer to one Append of a batch.
 type Result struct {
 	Appended
-	Err error // of go-redis, or ErrRules: then the message was not taken, as far as is known
+	// Again says that the pipeline did not carry it out, and that it was sent
+	// anew behind it.
+	Again bool
+	Err   error // of go-redis, or ErrRules: then the message was not taken, as far as is known
 }
 
 // Append appends a batch in one round trip, and answers each message in its
@@ -59,7 +62,7 @@ type Result struct {
 // error of one log does not touch another.
 func (s *Store) Append(ctx context.Context, batch []Append) []Result {
 	pipe := s.client.Pipeline()
-	queued := s.Queue(ctx, pipe, batch)
+	queued := s.Queue(ctx, func(Key) redis.Pipeliner { return pipe }, batch)
 	_, _ = pipe.Exec(ctx) // each command has its own error, that of the connection included
 	return queued.Results(ctx)
 }
@@ -76,13 +79,15 @@ type group struct {
 	members []int // their places in the batch
 	keys    []string
 	args    []any
+	pipe    redis.Pipeliner
 	cmd     *redis.Cmd
+	again   bool // it was run outside the pipeline
 }
 
-// Queue puts the appends of batch into pipe, which must be of this store's
-// client, or of another to the same server. Once it was executed, Results has
-// the answers.
-func (s *Store) Queue(ctx context.Context, pipe redis.Pipeliner, batch []Append) *Queued {
+// Queue puts each append of batch into the pipeline that pipe returns for its
+// log: of this store's client, or of another to the server that has the log.
+// Once they were executed, Results has the answers.
+func (s *Store) Queue(ctx context.Context, pipe func(Key) redis.Pipeliner, batch []Append) *Queued {
 	q := &Queued{store: s, results: make([]Result, len(batch))}
 	byLog := make(map[Key]int, 1)
 	for i := range batch {
@@ -96,12 +101,13 @@ func (s *Store) Queue(ctx context.Context, pipe redis.Pipeliner, batch []Append)
 			n = len(q.groups)
 			byLog[a.Key] = n
 			q.groups = append(q.groups, s.newGroup(a))
+			q.groups[n].pipe = pipe(a.Key)
 		}
 		q.groups[n].add(s.names(a.Key), i, a)
 	}
 	for i := range q.groups {
 		g := &q.groups[i]
-		g.cmd = appendScript.EvalSha(ctx, pipe, g.keys, g.args...)
+		g.cmd = appendScript.EvalSha(ctx, g.pipe, g.keys, g.args...)
 	}
 	return q
 }
@@ -146,11 +152,15 @@ func (q *Queued) Results(ctx context.Context) []Result {
 
 // retry runs the script of g again if it did not run.
 func (q *Queued) retry(ctx context.Context, g *group) {
-	if redis.HasErrorPrefix(g.cmd.Err(), "NOSCRIPT") {
+	again := func() {
+		g.again = true
 		g.cmd = appendScript.Eval(ctx, q.store.client, g.keys, g.args...)
 	}
+	if redis.HasErrorPrefix(g.cmd.Err(), "NOSCRIPT") {
+		again()
+	}
 	for attempt := 0; attempt < maxRedirects && movable(g.cmd.Err()) && q.store.moved(ctx, attempt); attempt++ {
-		g.cmd = appendScript.Eval(ctx, q.store.client, g.keys, g.args...)
+		again()
 	}
 }
 
@@ -164,6 +174,6 @@ func (q *Queued) answer(g *group, r *answerReader) {
 				q.results[i].Last = ""
 			}
 		}
-		q.results[i].Err = r.err
+		q.results[i].Again, q.results[i].Err = g.again, r.err
 	}
 }

@@ -8,6 +8,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/redis/go-redis/v9"
 )
 
 func TestStore_AppendNumbersKeepsAndPublishes(t *testing.T) {
@@ -128,7 +130,7 @@ func TestStore_LoadedScriptsAreFound(t *testing.T) {
 	onBoth(t, func(t *testing.T, w *world) {
 		w.Load(context.Background())
 		pipe := w.client.Pipeline()
-		queued := w.Queue(context.Background(), pipe, []Append{{Key: room, Rules: rules, Payload: []byte("x")}})
+		queued := w.Queue(context.Background(), func(Key) redis.Pipeliner { return pipe }, []Append{{Key: room, Rules: rules, Payload: []byte("x")}})
 		if _, err := pipe.Exec(context.Background()); err != nil {
 			t.Errorf("an append after Load = %v", err)
 		}

@@ -61,6 +61,9 @@ func ParseChannel(name string) (k Key, ok bool) {
 	return Key{}, false
 }
 
+// SlotKey returns a key that is where the log is, in a Cluster.
+func (s *Store) SlotKey(k Key) string { return s.names(k).meta() }
+
 // names are the Redis keys of one log.
 type names struct {
 	channel string

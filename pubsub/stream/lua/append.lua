@@ -57,6 +57,9 @@ if added then
   expire()
   redis.call('PEXPIRE', KEYS[2], ttl)
   store(metaTTL)
+elseif epoch then
+  -- A duplicate writes too: WAIT waits for what its own connection wrote.
+  redis.call('PEXPIRE', KEYS[1], metaTTL)
 end
 if moved and epoch then
   for lane, at in pairs(lanes) do redis.call('HSET', KEYS[1], 'q:' .. lane, at) end
