@@ -16,40 +16,47 @@ const (
 func (l *logs) tick() {
 	now := l.now.Add(1)
 	var due []*log
-	l.eachLog(func(g *log) {
-		if g.tick(now) && len(due) < maxChecks && now-g.quiet.Load() >= ticks(l.cfg.CheckInterval) {
+	all, idle := l.list(now)
+	for _, g := range all {
+		if g.tick() && len(due) < maxChecks && now-g.quiet.Load() >= ticks(l.cfg.CheckInterval) {
 			due = append(due, g)
 		}
-	})
+	}
+	for _, g := range idle {
+		l.forget(g)
+	}
 	for len(due) > 0 {
 		n := min(checkBatch, len(due))
 		l.checkTails(due[:n:n], now)
 		due = due[n:]
 	}
+	clear(all)
 }
 
-// eachLog calls f for every log, without a lock.
-func (l *logs) eachLog(f func(*log)) {
+// list returns the logs that somebody is in, or was lately, and the others. The
+// first slice is used again.
+func (l *logs) list(now uint32) (all, idle []*log) {
 	l.mu.RLock()
-	all := make([]*log, 0, len(l.all))
+	defer l.mu.RUnlock()
+	l.listed = l.listed[:0]
 	for _, g := range l.all {
-		all = append(all, g)
+		if g.refs == 0 && now-g.idle >= lingerTicks {
+			idle = append(idle, g)
+		} else {
+			l.listed = append(l.listed, g)
+		}
 	}
-	l.mu.RUnlock()
-	for _, g := range all {
-		f(g)
-	}
+	return l.listed, idle
 }
 
 // tick goes on with what has failed, gives memory back, and reports whether the
 // log may be compared with the store.
-func (l *log) tick(now uint32) (known bool) {
+func (l *log) tick() (known bool) {
 	l.mu.Lock()
 	l.joins = slices.DeleteFunc(l.joins, func(j *joining) bool { return j.void.Load() })
 	l.trim()
 	known = l.state == stateKnown && !l.busy
 	l.unlock()
-	l.logs.forget(l)
 	return known
 }
 

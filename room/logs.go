@@ -17,6 +17,7 @@ type logs struct {
 	now       atomic.Uint32 // ticks since the start
 	keptBytes atomic.Int64  // what all logs keep in memory
 	stats     logCounters
+	listed    []*log // owned by the hub's ticker
 
 	mu  sync.RWMutex // guards the field below
 	all map[Key]*log
