@@ -3,6 +3,7 @@ package api
 import (
 	"context"
 	"fmt"
+	"net"
 	"net/http"
 	"regexp"
 	"slices"
@@ -148,6 +149,7 @@ func TestCalls_Fail(t *testing.T) {
 	}{
 		"inside":     {errSecret, 500, "this did not work"},
 		"Redis away": {fmt.Errorf("bus: %w", ErrUnavailable), 503, "try again"},
+		"Redis lost": {fmt.Errorf("redis: %w", &net.OpError{Op: "read", Err: errSecret}), 503, "try again"},
 		"too slow":   {fmt.Errorf("redis: %w", context.DeadlineExceeded), 504, "try again"},
 	} {
 		for _, r := range routes {

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"time"
 
@@ -116,6 +117,7 @@ var ErrUnavailable = errors.New("api: redis is not available: try again")
 func statusOf(err error) *Error {
 	var told *Error
 	var tooLong *http.MaxBytesError
+	var network net.Error
 	switch {
 	case errors.As(err, &told):
 		return told
@@ -123,8 +125,10 @@ func statusOf(err error) *Error {
 		return failure(http.StatusRequestEntityTooLarge, fmt.Sprintf("the body is longer than %d bytes", tooLong.Limit))
 	case errors.Is(err, ErrUnavailable):
 		return failure(http.StatusServiceUnavailable, "Redis is not available: try again")
-	case errors.Is(err, context.DeadlineExceeded):
+	case errors.Is(err, context.DeadlineExceeded): // a net.Error too
 		return failure(http.StatusGatewayTimeout, "this took too long: try again")
+	case errors.As(err, &network), errors.Is(err, io.EOF): // what a backend asks, it asks Redis
+		return failure(http.StatusServiceUnavailable, "Redis is not available: try again")
 	default:
 		return failure(http.StatusInternalServerError, "this did not work")
 	}

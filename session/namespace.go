@@ -80,8 +80,8 @@ func (p Policy) allows(caps *auth.Caps, able func(*auth.Caps) bool) bool {
 	}
 }
 
-// validRoomName reports whether a name is 1 to limit bytes of UTF-8 without
+// ValidRoomName reports whether a name is 1 to limit bytes of UTF-8 without
 // control characters.
-func validRoomName(name string, limit int) bool {
+func ValidRoomName(name string, limit int) bool {
 	return name != "" && len(name) <= limit && utf8.ValidString(name) && !strings.ContainsFunc(name, unicode.IsControl)
 }

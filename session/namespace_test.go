@@ -85,8 +85,8 @@ func TestValidRoomName(t *testing.T) {
 		"not UTF-8":         {"a\xff", 255, false},
 	} {
 		t.Run(name, func(t *testing.T) {
-			if got := validRoomName(tt.room, tt.limit); got != tt.want {
-				t.Errorf("validRoomName(%q, %d) = %t, want %t", tt.room, tt.limit, got, tt.want)
+			if got := ValidRoomName(tt.room, tt.limit); got != tt.want {
+				t.Errorf("ValidRoomName(%q, %d) = %t, want %t", tt.room, tt.limit, got, tt.want)
 			}
 		})
 	}

@@ -53,7 +53,9 @@ func (s *Session) refresh(env *message.Envelope) error {
 }
 
 // isRevoked reports whether the session's token has been revoked.
-func (m *Manager) isRevoked(s *Session) bool { return m.revoked.Covers(s.held(), time.Now()) }
+func (m *Manager) isRevoked(s *Session) bool {
+	return m.revoked.Len() > 0 && m.revoked.Covers(s.held(), time.Now())
+}
 
 // Revoke closes the connections whose tokens are revoked with 4301, and from now
 // on lets nobody in by them. It may be called from any goroutine and does not

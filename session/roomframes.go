@@ -19,7 +19,7 @@ func (s *Session) roomName(env *message.Envelope, inContent string) (string, err
 	case inContent != "" && inContent != name:
 		return "", errTwoTargets
 	}
-	if limit := s.manager.cfg.Limits.RoomNameBytes; !validRoomName(name, limit) {
+	if limit := s.manager.cfg.Limits.RoomNameBytes; !ValidRoomName(name, limit) {
 		return "", malformed("room must be 1 to " + strconv.Itoa(limit) + " bytes without control characters")
 	}
 	return name, nil

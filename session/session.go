@@ -78,7 +78,10 @@ func issuedAt(who auth.Identity) int64 {
 
 // held is what the session's token can be revoked by.
 func (s *Session) held() auth.Held {
-	return auth.Held{User: s.member.UserID(), Token: auth.TokenID(s.token.Load()), Issued: int64(s.issued.Load())}
+	return auth.Held{
+		User: s.member.UserID(), Device: s.deviceID(),
+		Token: auth.TokenID(s.token.Load()), Issued: int64(s.issued.Load()),
+	}
 }
 
 // wouldHold is what held will be with another token.

@@ -94,6 +94,7 @@ type Stats struct {
 	Payloads   map[string]uint64 // payloads from Redis that were delivered, by type
 	Drops      map[string]uint64 // payloads from Redis that were not, by cause
 	Refusals   map[int]uint64    // error frames, by code
+	Revoked    int               // revocations that this node knows
 }
 
 // counters are the live counters behind Stats.
@@ -122,7 +123,7 @@ func (m *Manager) Stats() Stats {
 	c := &m.stats
 	s := Stats{
 		Handshakes: map[string]uint64{}, Frames: map[string]uint64{}, Payloads: map[string]uint64{},
-		Drops: map[string]uint64{}, Refusals: map[int]uint64{},
+		Drops: map[string]uint64{}, Refusals: map[int]uint64{}, Revoked: m.revoked.Len(),
 	}
 	for i := range c.handshakes {
 		s.Handshakes[handshakeName(i)] = c.handshakes[i].Load()

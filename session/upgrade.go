@@ -54,12 +54,13 @@ func (m *Manager) handshake(w http.ResponseWriter, r *http.Request, ticket admis
 		return false
 	}
 	s := newSession(m, who)
+	m.devices.set(s.number, device) // before OnClose, which forgets it
 	if m.isRevoked(s) {
+		m.devices.forget(s.number)
 		m.turnAway(w, r, reasonRevoked, 0, resultOf(reasonRevoked))
 		return false
 	}
 	s.ticket = ticket
-	m.devices.set(s.number, device) // before OnClose, which forgets it
 	if err := m.engine.Upgrade(w, r, m.endpoint, protocol, &s.socket, s); err != nil {
 		m.devices.forget(s.number)
 		m.badHandshake(w, err)

@@ -170,4 +170,3 @@ type awayBus struct{}
 
 func (awayBus) PublishRoom(string, []byte, func(error)) error { return ErrAway }
 func (awayBus) PublishUser(string, []byte, func(error)) error { return ErrAway }
-

@@ -21,9 +21,10 @@ type adminServer struct {
 	listener net.Listener // set by start
 }
 
-func newAdminServer(listen string, metrics *prometheus.Registry) *adminServer {
+func newAdminServer(listen string, metrics *prometheus.Registry, calls http.Handler) *adminServer {
 	mux := http.NewServeMux()
 	mux.Handle("/metrics", promhttp.HandlerFor(metrics, promhttp.HandlerOpts{}))
+	mux.Handle("/api/v1/", calls)
 	mux.HandleFunc("/debug/pprof/", pprof.Index)
 	mux.HandleFunc("/debug/pprof/cmdline", pprof.Cmdline)
 	mux.HandleFunc("/debug/pprof/profile", pprof.Profile)

@@ -23,6 +23,7 @@ type Config struct {
 	// host's name with a random suffix, see nodeName.
 	Node string `koanf:"node"`
 
+	Admin     AdminConfig     `koanf:"admin"`
 	Log       LogConfig       `koanf:"log"`
 	JWT       JWTConfig       `koanf:"jwt"`
 	Redis     RedisConfig     `koanf:"redis"`
@@ -45,6 +46,13 @@ type Config struct {
 	History  LogsConfig     `koanf:"history"`
 	Inbox    HistoryConfig  `koanf:"inbox"`
 	Shutdown ShutdownConfig `koanf:"shutdown"`
+}
+
+// AdminConfig is about who may use the internal listener's API.
+type AdminConfig struct {
+	// APIKeys are what X-API-Key may be; with none the API is off, except in
+	// development mode.
+	APIKeys []string `koanf:"api_keys"`
 }
 
 // LogConfig says what is logged and how; logs go to standard error.
@@ -258,6 +266,7 @@ func DefaultConfig() Config {
 	return Config{
 		Listen:      ":8087",
 		AdminListen: "127.0.0.1:8088",
+		Admin:       AdminConfig{APIKeys: []string{}},
 		Log:         LogConfig{Level: "info", Format: formatAuto},
 		JWT:         JWTConfig{Algorithms: []string{"HS256"}, Leeway: 5 * time.Second},
 		Redis: RedisConfig{

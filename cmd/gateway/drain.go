@@ -28,7 +28,8 @@ func newDrain() drain { return drain{new(sync.Once), new(atomic.Bool), make(chan
 func (n *node) startDrain(ctx context.Context) {
 	n.leaving.once.Do(func() {
 		n.leaving.begun.Store(true)
-		go func() { // ends within lb_delay and timeout; stop waits for it
+		n.together.cluster.Refresh() // nobody should count on this node
+		go func() {                  // ends within lb_delay and timeout; stop waits for it
 			defer close(n.leaving.done)
 			n.drain(context.WithoutCancel(ctx))
 		}()

@@ -72,6 +72,7 @@ func clientMetrics() []metric {
 		gauge("websockets", "Open WebSocket connections.", func(n *node) float64 { return float64(n.engine.Stats().WebSockets) }),
 		gauge("connections_max", "Connections from which new ones are refused.", func(n *node) float64 { return float64(n.engine.MaxConnections()) }),
 		gauge("users", "Users with at least one connection.", func(n *node) float64 { return float64(n.hub.Stats().Users) }),
+		gauge("revocations", "Revoked tokens, users and devices that this node knows.", func(n *node) float64 { return float64(n.sessions.Stats().Revoked) }),
 		gauge("rooms", "Rooms with at least one member.", func(n *node) float64 { return float64(n.hub.Stats().Rooms) }),
 		gauge("queue_bytes", "Bytes that wait for slow clients.", func(n *node) float64 { return float64(n.engine.Stats().PendingBytes) }),
 		counter("accepted_total", "TCP connections accepted.", func(n *node) float64 { return float64(n.engine.Stats().Accepted) }),

@@ -8,7 +8,7 @@ const masked = "********"
 // isSecret reports whether a key's value must not be shown. redis.url counts,
 // because a value that is not understood cannot be masked in parts.
 func isSecret(name string) bool {
-	return name == "jwt.secret" || name == "redis.url"
+	return name == "jwt.secret" || name == "admin.api_keys" || name == "redis.url"
 }
 
 var (
@@ -28,6 +28,11 @@ func (c Config) withoutSecrets() Config {
 	if c.JWT.Secret != "" {
 		c.JWT.Secret = masked
 	}
+	keys := make([]string, len(c.Admin.APIKeys))
+	for i := range keys {
+		keys[i] = masked
+	}
+	c.Admin.APIKeys = keys
 	c.Redis.URL = maskURL(c.Redis.URL)
 	return c
 }

@@ -13,6 +13,7 @@ import (
 
 	"github.com/ginforge/gateway/engine"
 	"github.com/ginforge/gateway/pubsub"
+	"github.com/ginforge/gateway/pubsub/revoked"
 	"github.com/ginforge/gateway/room"
 	"github.com/ginforge/gateway/session"
 	"github.com/ginforge/gateway/session/admission"
@@ -35,6 +36,7 @@ type node struct {
 	admin    *adminServer
 
 	together together
+	revoked  *revoked.Store
 
 	ready   atomic.Bool // the listener is open
 	leaving drain
@@ -89,8 +91,9 @@ func (n *node) assemble(verifier *auth.Verifier) (err error) {
 	if err := n.joinOthers(); err != nil {
 		return err
 	}
+	n.revoked = revoked.New(n.bus.Commands(), n.bus.Prefix())
 	n.publicRoutes(n.public)
-	n.admin = newAdminServer(n.cfg.AdminListen, n.metrics())
+	n.admin = newAdminServer(n.cfg.AdminListen, n.metrics(), n.internalAPI(verifier))
 	return nil
 }
 
@@ -138,6 +141,7 @@ func (n *node) run(ctx context.Context, out io.Writer) error {
 	settled := spawn(func() error { return n.settle(background) })
 	rebalanced := spawn(func() error { return n.sessions.Rebalance(background) })
 	localDone := spawn(func() error { return n.sessions.DeliverLocal(background) })
+	revokedDone := spawn(func() error { return n.keepRevoked(background) })
 	noticed := spawn(func() error { return n.notify(background) })
 	togetherDone := spawn(func() error { return n.runTogether(background) })
 
@@ -149,7 +153,7 @@ func (n *node) run(ctx context.Context, out io.Writer) error {
 		err = n.stop(context.WithoutCancel(ctx))
 	}
 	stopBackground()
-	err = errors.Join(err, <-hubDone, <-busDone, <-gateDone, <-settled, <-rebalanced, <-localDone, <-noticed, <-togetherDone, n.bus.Close())
+	err = errors.Join(err, <-hubDone, <-busDone, <-gateDone, <-settled, <-rebalanced, <-localDone, <-noticed, <-revokedDone, <-togetherDone, n.bus.Close())
 	n.log.Info().Msg("stopped")
 	return err
 }

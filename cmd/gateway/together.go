@@ -87,6 +87,8 @@ func (n *node) joinOthers() (err error) {
 		n.startDrain(context.Background())
 		return nil
 	})
+	n.together.cluster.OnRooms(roomsHere{n})
+	n.together.cluster.OnRevoke(n.toldRevoked)
 	n.together.nodes.Handle(opKick, n.kicked)
 	n.bus.Subscribe(pubsub.KindControl, "", nil)
 	n.bus.Subscribe(pubsub.KindControl, n.together.nodes.ID(), nil)

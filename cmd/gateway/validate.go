@@ -26,6 +26,9 @@ const (
 	// minWriteBufferBytes holds a few frames of the gateway's own.
 	minWriteBufferBytes = 4 << 10
 
+	// minAPIKeyBytes keeps keys from being guessed.
+	minAPIKeyBytes = 16
+
 	// maxEngineTimeout is the longest time that the engine's timing wheel
 	// can measure, and it measures in whole seconds.
 	maxEngineTimeout = 10 * time.Minute
@@ -53,6 +56,10 @@ func (c Config) validateServer() error {
 	p.address("admin_listen", c.AdminListen)
 	p.unless(c.AdminListen != c.Listen || strings.HasSuffix(c.Listen, ":0"), "admin_listen", c.AdminListen,
 		"another address than listen: its pages are not for the public")
+	for _, key := range c.Admin.APIKeys {
+		p.unless(len(key) >= minAPIKeyBytes && isToken(key), "admin.api_keys", key,
+			"keys of "+strconv.Itoa(minAPIKeyBytes)+" bytes and more, without spaces and brackets, such as openssl rand -hex 24 makes")
+	}
 	p.unless(len(c.Node) <= 128 && isPlain(c.Node), "node", c.Node,
 		"at most 128 bytes of text without control characters")
 	p.oneOf("log.level", c.Log.Level, logLevels...)

@@ -1,0 +1,234 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/ginforge/gateway/api"
+	"github.com/ginforge/gateway/cluster"
+	"github.com/ginforge/gateway/message"
+	"github.com/ginforge/gateway/pubsub"
+	"github.com/ginforge/gateway/pubsub/stream"
+	"github.com/ginforge/gateway/room"
+	"github.com/ginforge/gateway/session"
+	"github.com/ginforge/gateway/session/auth"
+)
+
+// internalAPI is what the internal listener serves under /api/v1.
+func (n *node) internalAPI(verifier *auth.Verifier) *api.Server {
+	return api.New(api.Config{
+		Keys:     n.cfg.Admin.APIKeys,
+		Open:     n.cfg.Development,
+		Prefix:   n.cfg.Redis.Prefix,
+		Message:  message.Limits{Bytes: n.cfg.Limits.MessageBytes, Depth: n.cfg.Limits.JSONDepth},
+		RoomName: func(name string) bool { return session.ValidRoomName(name, n.cfg.Limits.RoomNameBytes) },
+	}, api.Backend{
+		Publisher: apiPublisher{n, n.rules()},
+		Cluster:   n.together.cluster,
+		History:   apiHistory{n.bus, n.rules()},
+		Revoker:   apiRevoker{n, verifier},
+		Stats:     func() any { return n.stats() },
+		Drain:     func() { n.startDrain(context.Background()) },
+	}, n.component("api"))
+}
+
+// rules says what is kept of the messages of a room or a user.
+func (n *node) rules() func(room.Key) session.History {
+	cfg := sessionConfig(n.cfg)
+	return cfg.HistoryOf
+}
+
+// apiPublisher is the bus as the API sees it.
+type apiPublisher struct {
+	node  *node
+	rules func(room.Key) session.History
+}
+
+// busKinds are the channels of the API.
+var busKinds = map[string]pubsub.Kind{
+	api.Broadcast: pubsub.KindBroadcast, api.User: pubsub.KindUser,
+	api.Notification: pubsub.KindNotification, api.Room: pubsub.KindRoom,
+}
+
+// answer is what the bus has said.
+type reply[T any] struct {
+	value T
+	err   error
+}
+
+// await waits for the answer of something that was accepted by the bus.
+func await[T any](ctx context.Context, answers <-chan reply[T], accepted error) (value T, err error) {
+	if accepted != nil {
+		return value, unavailable(accepted)
+	}
+	select {
+	case a := <-answers:
+		return a.value, unavailable(a.err)
+	case <-ctx.Done():
+		return value, ctx.Err()
+	}
+}
+
+// logged is the key of a channel whose messages are kept.
+func (p apiPublisher) logged(to api.Channel) (key room.Key, rules session.History, kept bool) {
+	switch to.Kind {
+	case api.Room:
+		key = room.Room(to.Name)
+	case api.User, api.Notification:
+		key = room.User(to.Name)
+	default:
+		return key, rules, false
+	}
+	rules = p.rules(key)
+	return key, rules, rules.Size > 0
+}
+
+func (p apiPublisher) Publish(ctx context.Context, to api.Channel, payload []byte, id string) (api.Published, error) {
+	if key, rules, kept := p.logged(to); kept {
+		return p.keep(ctx, to, key, rules, payload, id)
+	}
+	answers := make(chan reply[struct{}], 1)
+	err := p.node.bus.Publish(busKinds[to.Kind], to.Name, payload, func(err error) { answers <- reply[struct{}]{err: err} })
+	_, err = await(ctx, answers, err)
+	return api.Published{}, err
+}
+
+// keep appends a message to the log of a room or a user.
+func (p apiPublisher) keep(
+	ctx context.Context, to api.Channel, key room.Key, rules session.History, payload []byte, id string,
+) (api.Published, error) {
+	payload, own, err := p.node.sessions.ForLog(busTargets[busKinds[to.Kind]], to.Name, payload)
+	if err != nil {
+		return api.Published{}, err
+	}
+	answers := make(chan reply[stream.Appended], 1)
+	err = p.node.bus.Append(stream.Append{
+		Key: logKey(key), Rules: stream.Rules{Size: rules.Size, TTL: rules.TTL},
+		Payload: payload, Dedupe: cmp.Or(id, own), AtLeast: stream.Position(p.node.hub.LogPosition(key)),
+	}, func(a stream.Appended, err error) { answers <- reply[stream.Appended]{a, err} })
+	at, err := await(ctx, answers, err)
+	return api.Published{Offset: at.Offset, Epoch: at.Epoch, Duplicate: at.Duplicate}, err
+}
+
+// unavailable says of the errors that pass that they do.
+func unavailable(err error) error {
+	if errors.Is(err, pubsub.ErrAway) || errors.Is(err, pubsub.ErrBusy) || errors.Is(err, pubsub.ErrClosed) {
+		return fmt.Errorf("%w: %w", api.ErrUnavailable, err)
+	}
+	return err
+}
+
+// apiHistory is the logs of rooms as the API sees them.
+type apiHistory struct {
+	bus   *pubsub.Bus
+	rules func(room.Key) session.History
+}
+
+func (h apiHistory) ReadHistory(ctx context.Context, name string, after uint64, limit int) (api.Log, error) {
+	key := room.Room(name)
+	if h.rules(key).Size == 0 {
+		return api.Log{}, api.ErrNoHistory
+	}
+	answers := make(chan reply[stream.Page], 1)
+	err := h.bus.ReadLog(logKey(key), after, limit, func(page stream.Page, err error) { answers <- reply[stream.Page]{page, err} })
+	page, err := await(ctx, answers, err)
+	if err != nil {
+		return api.Log{}, err
+	}
+	return logOf(page), nil
+}
+
+func logOf(page stream.Page) api.Log {
+	log := api.Log{Epoch: page.Epoch, Offset: page.Offset, First: page.First}
+	for _, e := range page.Entries {
+		if json.Valid([]byte(e.Payload)) { // it may have been put there by hand
+			log.Messages = append(log.Messages, api.Kept{Offset: e.Offset, Message: json.RawMessage(e.Payload)})
+		}
+	}
+	return log
+}
+
+// apiRevoker is revocation as the API sees it.
+type apiRevoker struct {
+	node     *node
+	verifier *auth.Verifier
+}
+
+func (r apiRevoker) Verify(token string) (auth.Identity, error) { return r.verifier.Verify(token) }
+
+func (r apiRevoker) Revoke(ctx context.Context, what auth.Revocation) error {
+	if !r.node.bus.State().Connected {
+		return api.ErrUnavailable
+	}
+	return r.node.revoke(ctx, what)
+}
+
+// nodeStats is the numbers of this node.
+type nodeStats struct {
+	Node          string            `json:"node"`
+	ID            string            `json:"id"`
+	UptimeSeconds int64             `json:"uptime_seconds"`
+	Draining      bool              `json:"draining"`
+	Connections   int64             `json:"connections"`
+	WebSockets    int64             `json:"websockets"`
+	Users         int64             `json:"users"`
+	Rooms         int64             `json:"rooms"`
+	QueueBytes    int64             `json:"queue_bytes"`
+	BytesIn       uint64            `json:"bytes_in"`
+	BytesOut      uint64            `json:"bytes_out"`
+	Deliveries    map[string]uint64 `json:"deliveries"`
+	Handshakes    map[string]uint64 `json:"handshakes"`
+	Frames        map[string]uint64 `json:"frames"`
+	Refusals      map[int]uint64    `json:"refusals"`
+	Closes        map[string]uint64 `json:"closes"`
+	Revoked       int               `json:"revoked"`
+	Redis         redisStats        `json:"redis"`
+}
+
+type redisStats struct {
+	Connected      bool      `json:"connected"`
+	Since          time.Time `json:"since"`
+	Subscriptions  int       `json:"subscriptions"`
+	QueuedMessages int       `json:"queued_messages"`
+	Received       int64     `json:"received"`
+	Published      int64     `json:"published"`
+}
+
+func (n *node) stats() nodeStats {
+	hub, conns, bus, state, sessions := n.hub.Stats(), n.engine.Stats(), n.bus.Stats(), n.bus.State(), n.sessions.Stats()
+	closes := map[string]uint64{}
+	for code, count := range conns.ClosesSent {
+		closes[codeLabel(code)] = count
+	}
+	return nodeStats{
+		Node: n.cfg.Node, ID: n.together.nodes.ID(), UptimeSeconds: int64(time.Since(n.started).Seconds()),
+		Draining: n.leaving.begun.Load(), Connections: conns.Open, WebSockets: conns.WebSockets,
+		Users: hub.Users, Rooms: hub.Rooms, QueueBytes: conns.PendingBytes, BytesIn: conns.BytesIn, BytesOut: conns.BytesOut,
+		Deliveries: map[string]uint64{"sent": hub.Delivered, "slow": hub.Slow, "gone": hub.Gone},
+		Handshakes: sessions.Handshakes, Frames: sessions.Frames, Refusals: sessions.Refusals, Closes: closes,
+		Revoked: sessions.Revoked,
+		Redis: redisStats{
+			Connected: state.Connected, Since: state.Since.UTC(), Subscriptions: state.Subscriptions,
+			QueuedMessages: bus.QueuedMessages, Received: bus.ReceivedMessages, Published: bus.PublishedMessages,
+		},
+	}
+}
+
+// roomsHere is the rooms of this node as package cluster sees them.
+type roomsHere struct{ node *node }
+
+func (r roomsHere) Rooms(prefix, after string, limit int) []cluster.RoomCount {
+	rooms := r.node.hub.Rooms(prefix, after, limit)
+	list := make([]cluster.RoomCount, len(rooms))
+	for i, c := range rooms {
+		list[i] = cluster.RoomCount{Room: c.Name, Connections: c.Connections}
+	}
+	return list
+}
+
+func (r roomsHere) JoinRoom(user, room string) int  { return r.node.sessions.JoinRoom(user, room) }
+func (r roomsHere) LeaveRoom(user, room string) int { return r.node.sessions.LeaveRoom(user, room) }
