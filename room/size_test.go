@@ -15,6 +15,7 @@ func TestSizes(t *testing.T) {
 		"list, one for each user and room part":   {unsafe.Sizeof(list{}), 48},
 		"entry, one for each room, key and all":   {unsafe.Sizeof(entry{}), 40},
 		"op, one for each thing that queues up":   {unsafe.Sizeof(op{}), 80},
+		"log, one for each room or user with one": {unsafe.Sizeof(log{}), 304},
 		"link, one for each frame of a recipient": {unsafe.Sizeof(link{}), 16},
 	} {
 		if c.got > c.limit {
