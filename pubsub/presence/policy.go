@@ -154,34 +154,44 @@ end
 return out
 `)
 
-// reconcileScript makes the connections of one life in the user's devices those
-// that are there, but leaves alone those that Redis is being asked about.
+// reconcileScript removes the connections of one life from the user's devices that
+// are not there any more, and adds some that are there. It returns how many it
+// has added. Those that Redis is being asked about are left alone. Whoever is
+// there and not in the hash has been replaced, as a rule, and will go.
 //
-// KEYS[1] the user's devices; ARGV life, how many are being asked about, these,
-// and CLIENT, DEVICE, CLIENT, DEVICE, ... that are there.
+// KEYS[1] the user's devices; ARGV life, how many are being asked about, these, and
+// CLIENT, DEVICE, "1" to add it, ... that are there.
 var reconcileScript = redis.NewScript(`
 local key, life, asked = KEYS[1], ARGV[1], tonumber(ARGV[2])
-local keep, missing = {}, {}
+local keep, there, add = {}, {}, {}
 for i = 3, 2 + asked do keep[ARGV[i]] = true end
-for i = 3 + asked, #ARGV, 2 do missing[ARGV[i]] = ARGV[i + 1] end
+for i = 3 + asked, #ARGV, 3 do
+  there[ARGV[i]] = true
+  if ARGV[i + 2] == '1' then add[#add + 1] = i end
+end
 local all = redis.call('HGETALL', key)
 local left = 0
 for i = 1, #all, 2 do
-  if all[i] ~= '#' then
+  local client, value = all[i], all[i + 1]
+  if client ~= '#' then
     left = left + 1
-    if missing[all[i]] then
-      missing[all[i]] = nil
-    elseif not keep[all[i]] and string.sub(all[i + 1], -#life - 1) == '\n' .. life then
-      redis.call('HDEL', key, all[i])
+    local at = string.match(value, '\n(.*)$')
+    if there[client] then
+      if at ~= life then -- it was this node's in a former life
+        redis.call('HSET', key, client, string.match(value, '^[^\n]*\n') .. life)
+      end
+      keep[client] = true
+    elseif at == life and not keep[client] then
+      redis.call('HDEL', key, client)
       left = left - 1
     end
   end
 end
 local added = 0
-for client, device in pairs(missing) do
-  if not keep[client] then
+for _, i in ipairs(add) do
+  if not keep[ARGV[i]] then
     local seq = redis.call('HINCRBY', key, '#', 1)
-    redis.call('HSET', key, client, seq .. ' ' .. device .. '\n' .. life)
+    redis.call('HSET', key, ARGV[i], seq .. ' ' .. ARGV[i + 1] .. '\n' .. life)
     added = added + 1
   end
 end
@@ -228,6 +238,9 @@ func (p *Presence) decide(a admission, d Decision) {
 		p.Settled(a.user, a.device.ClientID)
 	case Unasked:
 		p.stats.unasked.Add(1)
+		p.mu.Lock()
+		p.unasked[a.user] = append(p.unasked[a.user], a.device.ClientID)
+		p.mu.Unlock()
 	}
 	a.done(d)
 }

@@ -199,3 +199,53 @@ func TestPolicy_Validate(t *testing.T) {
 		t.Error("New took a policy that is wrong")
 	}
 }
+
+// A device that was replaced and has not gone yet is not added again, or another
+// would have to go for it.
+func TestAdmit_ReplacedDeviceOnItsWayOut(t *testing.T) {
+	onEach(t, func(t *testing.T, w *world) {
+		policy := Policy{Max: 2, ReplaceOldest: true}
+		a, b := w.node("a", policy), w.node("b", policy)
+		leaving := make(chan struct{})
+		a.mu.Lock()
+		a.slow = func() { close(leaving) }
+		a.mu.Unlock()
+		b.connect("u", "c1", "")
+		b.connect("u", "c2", "")
+		if d := a.connect("u", "c3", ""); d != Admitted {
+			t.Fatalf("c3: decision %d", d)
+		}
+		<-leaving
+		b.Changed("u")
+		b.settle()
+		if got := w.client.HKeys(t.Context(), "t:devices:{u}").Val(); slices.Contains(got, "c1") || len(got) != 3 {
+			t.Errorf("Redis has the devices %q, want c2, c3 and the counter", got)
+		}
+		b.disconnect("u", "c1")
+	})
+}
+
+// In a new life a node's devices are still its devices, and what Redis has lost is
+// written again.
+func TestAdmit_NewLife(t *testing.T) {
+	onEach(t, func(t *testing.T, w *world) {
+		a := w.node("a", Policy{Max: 2})
+		a.connect("u", "c1", "")
+		a.connect("u", "c2", "")
+		a.settle()
+		a.mu.Lock()
+		a.states["u"] = State{Here: true}
+		a.life = "a.2"
+		a.mu.Unlock()
+		w.client.HDel(t.Context(), "t:devices:{u}", "c2")
+		a.Again(false)
+		a.settle()
+		got := w.client.HGetAll(t.Context(), "t:devices:{u}").Val()
+		if len(got) != 3 || !strings.HasSuffix(got["c1"], "\na.2") || !strings.HasSuffix(got["c2"], "\na.2") {
+			t.Errorf("Redis has %q, want both devices in the new life", got)
+		}
+		if d := a.connect("u", "c3", ""); d != Refused {
+			t.Errorf("a third: decision %d, want refused", d)
+		}
+	})
+}

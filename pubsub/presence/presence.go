@@ -95,9 +95,12 @@ type Presence struct {
 	admissions chan admission
 
 	mu    sync.Mutex      // guards the fields below
-	dirty map[string]bool // users to be written; true: nobody is to be told
+	dirty map[string]news // users to be written
 	// pending are the connections, by user, from Admit to Settled.
 	pending map[string][]string
+	// unasked are connections, by user, that were let in without asking Redis and
+	// that Redis has not been told of yet.
+	unasked map[string][]string
 	calls   uint64 // numbers edges
 
 	// deciding is held by the two goroutines that change devices in Redis, each
@@ -116,7 +119,8 @@ func New(cfg Config, client redis.UniversalClient, node Node, lease Lease, log z
 		cfg: cfg, client: client, clustered: clustered, node: node, lease: lease, log: log,
 		wake:       make(chan struct{}, 1),
 		admissions: make(chan admission, maxAdmissions),
-		dirty:      map[string]bool{},
+		dirty:      map[string]news{},
+		unasked:    map[string][]string{},
 		pending:    map[string][]string{},
 	}, nil
 }
@@ -125,9 +129,21 @@ func New(cfg Config, client redis.UniversalClient, node Node, lease Lease, log z
 // waits.
 func (p *Presence) Changed(user string) {
 	p.mu.Lock()
-	p.dirty[user] = false
+	p.dirty[user] = p.dirty[user].and(news{})
 	p.mu.Unlock()
 	p.notify()
+}
+
+// news is what is to be minded when a user is written.
+type news struct {
+	known bool // set in dirty
+	quiet bool // nobody is to be told
+	again bool // what Redis had may be lost
+}
+
+// and is one piece of news after another.
+func (n news) and(o news) news {
+	return news{known: true, quiet: o.quiet && (n.quiet || !n.known), again: n.again || o.again}
 }
 
 // Again has all users of this node written again, after its lease was lost.
@@ -137,9 +153,7 @@ func (p *Presence) Again(quiet bool) {
 	p.node.Users(func(user string) { users = append(users, user) })
 	p.mu.Lock()
 	for _, u := range users {
-		if _, changed := p.dirty[u]; !changed {
-			p.dirty[u] = quiet
-		}
+		p.dirty[u] = p.dirty[u].and(news{quiet: quiet, again: true})
 	}
 	p.mu.Unlock()
 	p.notify()
@@ -193,8 +207,8 @@ var errNoLease = errors.New("presence: this node has no lease")
 
 // change is a user to be written.
 type change struct {
-	user  string
-	quiet bool
+	user string
+	news
 	state State
 }
 
@@ -202,16 +216,16 @@ type change struct {
 func (p *Presence) flush(ctx context.Context) error {
 	p.mu.Lock()
 	dirty := p.dirty
-	p.dirty = map[string]bool{}
+	p.dirty = map[string]news{}
 	p.mu.Unlock()
 	batch := make([]change, 0, min(len(dirty), maxBatch))
 	var failure error
-	for user, quiet := range dirty {
+	for user, news := range dirty {
 		if failure != nil {
-			p.keep(change{user: user, quiet: quiet})
+			p.keep(change{user: user, news: news})
 			continue
 		}
-		batch = append(batch, change{user: user, quiet: quiet})
+		batch = append(batch, change{user: user, news: news})
 		if len(batch) == maxBatch {
 			failure = p.writeBatch(ctx, batch)
 			batch = batch[:0]
@@ -225,13 +239,15 @@ func (p *Presence) flush(ctx context.Context) error {
 	return failure
 }
 
-// keep makes users dirty again, unless they are anew.
+// keep makes users dirty again.
 func (p *Presence) keep(batch ...change) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for _, c := range batch {
-		if _, changed := p.dirty[c.user]; !changed {
-			p.dirty[c.user] = c.quiet
+		if later, changed := p.dirty[c.user]; changed {
+			p.dirty[c.user] = c.and(later)
+		} else {
+			p.dirty[c.user] = c.news
 		}
 	}
 }

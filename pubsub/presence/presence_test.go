@@ -91,6 +91,7 @@ type testNode struct {
 	states  map[string]State
 	devices map[string][]Device
 	kicked  []string
+	slow    func() // is called instead when other nodes do not do as they are told
 }
 
 func (w *world) node(life string, policy Policy) *testNode {
@@ -102,6 +103,13 @@ func (w *world) node(life string, policy Policy) *testNode {
 		w.t.Fatalf("New: %v", err)
 	}
 	n.OnKick(func(_ context.Context, life, user string, clients []string, _ bool) {
+		n.mu.Lock()
+		slow := n.slow
+		n.mu.Unlock()
+		if slow != nil {
+			slow()
+			return
+		}
 		w.mu.Lock()
 		at := w.alive[life]
 		w.mu.Unlock()
@@ -151,7 +159,11 @@ func (n *testNode) Devices(user string) []Device {
 
 // Its lease.
 
-func (n *testNode) Holds() (string, bool) { return n.life, true }
+func (n *testNode) Holds() (string, bool) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.life, true
+}
 
 func (n *testNode) Dead() []string {
 	n.w.mu.Lock()

@@ -7,8 +7,9 @@ import (
 	"sync"
 )
 
-// reconcile makes the devices of users in Redis those that are here, and where
-// that adds any, since Redis could not be asked before, enforces the limit.
+// reconcile removes devices from Redis that have gone from here, and adds those
+// that Redis could not be asked about before, or may have lost; then it enforces the
+// limit.
 func (p *Presence) reconcile(ctx context.Context, life string, batch []change) error {
 	if !p.cfg.Policy.On() {
 		return nil
@@ -25,8 +26,9 @@ func (p *Presence) reconcileAll(ctx context.Context, life string, batch []change
 	p.deciding.Lock()
 	defer p.deciding.Unlock()
 	calls := make([]call, len(batch))
+	late := make([][]string, len(batch))
 	for i, c := range batch {
-		calls[i] = p.reconcileCall(life, c.user)
+		calls[i], late[i] = p.reconcileCall(life, c)
 	}
 	for i, r := range runAll(ctx, p.client, reconcileScript, calls) {
 		added, err := r.Int()
@@ -36,26 +38,40 @@ func (p *Presence) reconcileAll(ctx context.Context, life string, batch []change
 		if added > 0 {
 			over = append(over, batch[i].user)
 		}
+		p.told(batch[i].user, late[i])
 	}
 	return over, nil
+}
+
+// told notes that Redis knows of connections that were let in unasked.
+func (p *Presence) told(user string, clients []string) {
+	if len(clients) == 0 {
+		return
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	left := slices.DeleteFunc(p.unasked[user], func(c string) bool { return slices.Contains(clients, c) })
+	if p.unasked[user] = left; len(left) == 0 {
+		delete(p.unasked, user)
+	}
 }
 
 // reconcileCall asks the node for the user's devices. The caller holds deciding,
 // so Redis lets nobody in meanwhile; whom it has let in before is one of the
 // node's devices, or still pending, which is looked at first.
-func (p *Presence) reconcileCall(life, user string) call {
+func (p *Presence) reconcileCall(life string, c change) (_ call, late []string) {
 	p.mu.Lock()
-	asked := slices.Clone(p.pending[user])
+	asked, late := slices.Clone(p.pending[c.user]), slices.Clone(p.unasked[c.user])
 	p.mu.Unlock()
 	args := make([]any, 0, 4+len(asked))
 	args = append(args, life, len(asked))
-	for _, c := range asked {
-		args = append(args, c)
+	for _, client := range asked {
+		args = append(args, client)
 	}
-	for _, d := range p.node.Devices(user) {
-		args = append(args, d.ClientID, d.DeviceID)
+	for _, d := range p.node.Devices(c.user) {
+		args = append(args, d.ClientID, d.DeviceID, flag(c.again || slices.Contains(late, d.ClientID)))
 	}
-	return call{keys: []string{p.devicesKey(user)}, args: args}
+	return call{keys: []string{p.devicesKey(c.user)}, args: args}, late
 }
 
 // release removes all devices of a life from users.
