@@ -85,6 +85,9 @@ type Bus struct {
 	stop    context.CancelFunc
 	ended   chan struct{} // closed when Run has returned
 
+	settling settling // of the one server, outside a Cluster
+	server   string   // its run id, "" before it was known; owned by keepConnected
+
 	// handling has the readers of a Cluster call Handler and idle one by one.
 	handling sync.Mutex
 

@@ -21,7 +21,8 @@ const (
 	defaultQueueBytes     = 16 << 20
 	defaultQueueAsks      = 8192
 	defaultMinBackoff     = 100 * time.Millisecond
-	defaultMaxBackoff     = 5 * time.Second
+	defaultMaxBackoff     = 2 * time.Second
+	defaultSettle         = 3 * time.Second
 	defaultHealthInterval = 5 * time.Second
 )
 
@@ -86,8 +87,13 @@ type Config struct {
 	// (8192). Beyond that they return ErrBusy.
 	QueueAsks int
 
+	// Settle is how long appends wait when another server answers than before
+	// (3 s), until nodes have put back what it lacks. It should be longer
+	// than MaxBackoff, by the time that they need.
+	Settle time.Duration
+
 	// MinBackoff and MaxBackoff bound the pause between two attempts to
-	// connect (100 ms, 5 s): it doubles from the one to the other, with
+	// connect (100 ms, 2 s): it doubles from the one to the other, with
 	// jitter so that nodes do not return in step.
 	MinBackoff time.Duration
 	MaxBackoff time.Duration
@@ -127,6 +133,7 @@ func (c Config) Validate() error {
 	check(c.QueueAsks > 0, "pubsub: queue of %d questions; want 1 or more", c.QueueAsks)
 	check(c.MinBackoff > 0 && c.MinBackoff <= c.MaxBackoff,
 		"pubsub: backoff from %v to %v; want 0 < MinBackoff <= MaxBackoff", c.MinBackoff, c.MaxBackoff)
+	check(c.Settle > 0, "pubsub: settle for %v; want more than 0s", c.Settle)
 	check(c.HealthInterval > 0, "pubsub: health interval %v; want more than 0s", c.HealthInterval)
 	return errors.Join(errs...)
 }
@@ -140,6 +147,7 @@ func (c Config) withDefaults() Config {
 	fill(&c.QueueBytes, defaultQueueBytes)
 	fill(&c.QueueAsks, defaultQueueAsks)
 	fill(&c.MinBackoff, defaultMinBackoff)
+	fill(&c.Settle, defaultSettle)
 	fill(&c.MaxBackoff, defaultMaxBackoff)
 	fill(&c.HealthInterval, defaultHealthInterval)
 	return c

@@ -26,7 +26,7 @@ func TestConfig_Validate(t *testing.T) {
 		"embedded replicas":   {func(c *Config) { c.WaitReplicas = 1 }, "redis.wait_replicas: 1; want 0 with the embedded Redis"},
 		"queue messages":      {func(c *Config) { c.QueueMessages = -1 }, "redis.queue_messages: -1; want 1 or more"},
 		"queue bytes":         {func(c *Config) { c.QueueBytes = -1 }, "redis.queue_bytes: -1; want 1 or more"},
-		"backoff":             {func(c *Config) { c.MinBackoff = time.Hour }, "backoff from 1h0m0s to 5s"},
+		"backoff":             {func(c *Config) { c.MinBackoff = time.Hour }, "backoff from 1h0m0s to 2s"},
 		"health":              {func(c *Config) { c.HealthInterval = -1 }, "health interval"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -79,6 +79,7 @@ func (b *Bus) serveLink(ctx context.Context, l *link) error {
 	if err := l.dial(); err != nil {
 		return fmt.Errorf("connect: %w", err)
 	}
+	b.noteServer(ctx, l)
 	l.interest.link()
 
 	var writer sync.WaitGroup
@@ -234,7 +235,7 @@ func (l *link) pong(payload string) {
 		return
 	}
 	if l.shard != nil {
-		l.shard.settle()
+		l.shard.linked()
 		return
 	}
 	l.bus.counters.connects.Add(1)

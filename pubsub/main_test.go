@@ -96,7 +96,7 @@ type testBus struct {
 func testConfig(url string) Config {
 	return Config{
 		URL: url, EmbeddedListen: "127.0.0.1:0", Linger: 50 * time.Millisecond,
-		MinBackoff: 5 * time.Millisecond, MaxBackoff: 50 * time.Millisecond,
+		MinBackoff: 5 * time.Millisecond, MaxBackoff: 50 * time.Millisecond, Settle: 200 * time.Millisecond,
 	}
 }
 

@@ -20,22 +20,31 @@ const (
 // then answers what is left with ErrClosed.
 func (b *Bus) publish(ctx context.Context) {
 	var spare []outgoing
+	var held waiting
 	for {
 		select {
 		case <-ctx.Done():
 			b.outbox.close()
+			b.refuse(held.take(), ErrClosed)
 			b.refuse(b.outbox.fetch(nil), ErrClosed)
 			return
+		case <-held.due():
+			b.sendAll(ctx, held.take())
 		case <-b.outbox.wake:
 		}
 		fetched := b.outbox.fetch(spare)
-		for rest := fetched; len(rest) > 0; {
-			n := batchSize(rest)
-			b.send(ctx, rest[:n])
-			rest = rest[n:]
-		}
+		b.sendAll(ctx, held.split(b, fetched))
 		clear(fetched) // let go of the payloads
 		spare = fetched[:0]
+	}
+}
+
+// sendAll sends messages in batches.
+func (b *Bus) sendAll(ctx context.Context, messages []outgoing) {
+	for len(messages) > 0 {
+		n := batchSize(messages)
+		b.send(ctx, messages[:n])
+		messages = messages[n:]
 	}
 }
 

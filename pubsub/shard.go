@@ -14,7 +14,8 @@ type shard struct {
 	all      *shards
 	addr     string // host:port, as the Cluster gives it
 	interest *interest
-	settled  atomic.Bool        // its link has come up since the last failure
+	settling settling           // begun when it takes over from a master that is gone
+	up       atomic.Bool        // its link has come up since the last failure
 	cancel   context.CancelFunc // ends run; guarded by shards.mu, nil before run was started
 }
 
@@ -28,7 +29,7 @@ func (s *shard) run(ctx context.Context) {
 		if ctx.Err() != nil {
 			return
 		}
-		if s.settled.Swap(false) {
+		if s.up.Swap(false) {
 			attempt = 0
 			b.counters.shardDisconnects.Add(1)
 		}
@@ -38,8 +39,8 @@ func (s *shard) run(ctx context.Context) {
 	}
 }
 
-// settle notes that the link is up.
-func (s *shard) settle() { s.settled.Store(true) }
+// linked notes that the link is up.
+func (s *shard) linked() { s.up.Store(true) }
 
 // refused takes what Redis answered to an SSUBSCRIBE. It reports whether the
 // link can go on: the slot has another master, or is to get one.

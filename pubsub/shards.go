@@ -270,8 +270,33 @@ func (a *shards) assignLocked(slots []redis.ClusterSlot) (changed bool) {
 		}
 	}
 	changed = owners != a.owners
+	if changed {
+		a.settleLocked(&owners)
+	}
 	a.owners = owners
 	return changed
+}
+
+// settleLocked has appends wait at masters that take slots over from one that
+// has none any more. Slots that move between masters bring all their messages.
+func (a *shards) settleLocked(owners *[numSlots]*shard) {
+	serving := map[*shard]bool{a.nobody: true}
+	for _, s := range owners {
+		serving[s] = true
+	}
+	for slot, s := range owners {
+		if before := a.owners[slot]; !serving[before] && s.settling.left(time.Now()) <= 0 {
+			s.settling.begin(a.bus.cfg.Settle)
+		}
+	}
+}
+
+// settlingOf returns the settling of the shard that has t.
+func (a *shards) settlingOf(t topic) *settling {
+	slot := a.slot(t)
+	a.mu.RLock()
+	defer a.mu.RUnlock()
+	return &a.owners[slot].settling
 }
 
 // moveLocked moves topics to the shards that own their slots.

@@ -1,0 +1,107 @@
+package pubsub
+
+import (
+	"fmt"
+	"strconv"
+	"testing"
+	"time"
+
+	"github.com/ginforge/gateway/pubsub/redistest"
+	"github.com/ginforge/gateway/pubsub/stream"
+)
+
+// TestBus_SentinelFailoverLosesNothing kills a master whose replica lacks the
+// last messages. A publisher is first to come back, and does not take their
+// offsets: the node that has them puts them back while it waits.
+func TestBus_SentinelFailoverLosesNothing(t *testing.T) {
+	t.Parallel()
+	master := redistest.Start(t)
+	replica := startReplica(t, master)
+	sentinel := redistest.StartSentinel(t, "main", master)
+	redistest.Eventually(t, patience, func() error {
+		if got := sentinel.CLI("SENTINEL", "REPLICAS", "main"); got == "" {
+			return fmt.Errorf("sentinel knows no replica")
+		}
+		return nil
+	})
+	cfg := testConfig("redis+sentinel://" + sentinel.Addr() + "/main")
+	cfg.Settle = 2 * time.Second
+	room := stream.Key{Name: "r"}
+	got := new(deliveries)
+	follows, publishes := connected(t, cfg, got.handle), connected(t, cfg, nil)
+	follows.subscribe(t, KindRoomLog, "r")
+	add := func(b *testBus, payload string) stream.Appended {
+		return b.appendUntilTaken(t, room.Name, payload)
+	}
+	add(publishes, "a")
+	master.CLI("WAIT", "1", "5000")
+	redistest.Eventually(t, patience, func() error {
+		if o := replica.CLI("HGET", "websocket:log:{room:r}:meta", "o"); o != "1" {
+			return fmt.Errorf("the replica has %q", o)
+		}
+		return nil
+	})
+	replica.CLI("REPLICAOF", "127.0.0.1", "1") // hears no more, and can be promoted all the same
+	add(publishes, "b")
+	last := add(publishes, "c")
+	var known []stream.Entry
+	for _, d := range got.waitFor(t, 3) {
+		known = append(known, stream.Entry{Offset: d.Position.Offset, Token: d.Token, Payload: d.Payload})
+	}
+
+	master.Kill()
+	replica.CLI("REPLICAOF", "NO", "ONE")
+	moveSentinel(sentinel, replica)
+	publishes.waitConnected(t, false)
+	publishes.waitConnected(t, true)
+	answer := make(chan stream.Appended, 1)
+	err := publishes.Append(stream.Append{Key: room, Rules: logRules, Payload: []byte("d")}, func(a stream.Appended, err error) {
+		if err != nil {
+			t.Errorf("Append after the failover = %v", err)
+		}
+		answer <- a
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err = publishes.publish(t, KindRoom, "other", "x"); err != nil {
+		t.Errorf("Publish while appends wait = %v", err)
+	}
+	follows.waitConnected(t, true)
+	restored, err := reply(t, func(done func(stream.Restored, error)) error {
+		return follows.Restore(stream.Restore{Key: room, Rules: logRules, Known: last.Position, Entries: known}, done)
+	})
+	if err != nil || restored.Conflict || restored.Position != last.Position {
+		t.Errorf("Restore = %+v, %v, want %v", restored, err, last.Position)
+	}
+	if d := wait(t, answer, "answer"); d.Epoch != last.Epoch || d.Offset != 4 {
+		t.Errorf("the next message is %+v, want offset 4 after %v", d, last.Position)
+	}
+	if again := add(publishes, "c"); !again.Duplicate || again.Position != last.Position {
+		t.Errorf("the third once more = %+v, want the duplicate of %v", again, last)
+	}
+	page, err := reply(t, func(done func(stream.Page, error)) error { return follows.ReadLog(room, 0, 10, done) })
+	var texts []string
+	for _, e := range page.Entries {
+		texts = append(texts, e.Payload)
+	}
+	if fmt.Sprint(texts) != "[a b c d]" {
+		t.Errorf("the log has %q, %v", texts, err)
+	}
+}
+
+// moveSentinel has Sentinel take another server for the master.
+func moveSentinel(sentinel, to *redistest.Server) {
+	sentinel.CLI("SENTINEL", "REMOVE", "main")
+	sentinel.CLI("SENTINEL", "MONITOR", "main", "127.0.0.1", strconv.Itoa(to.Port()), "1")
+}
+
+func TestRunID(t *testing.T) {
+	for info, want := range map[string]string{
+		"": "", "# Server\r\nredis_version:7.0.15\r\nrun_id:abc\r\ntcp_port:1\r\n": "abc", "run_idx:1": "", "x:run_id:1": "",
+	} {
+		if got := runID(info); got != want {
+			t.Errorf("runID(%q) = %q, want %q", info, got, want)
+		}
+	}
+}
