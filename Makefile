@@ -34,7 +34,7 @@ test: ## everything CI runs: setup, vet, lint, all tests with -race, web/, short
 	@bash scripts/setup.sh
 	@bash scripts/test.sh
 
-test-web: ## the browser side in web/: lint, types, unit tests, build, size
+test-web: ## the browser side in web/: lint, types, unit tests, size, browser tests
 	@bash scripts/setup.sh packages
 	@bash scripts/web.sh
 

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # The checks of web/, in the order in which they fail fastest: lint and format,
-# types, unit tests, build, size.
+# types, unit tests, build, size, and the browser tests against real gateways.
 # node_modules is installed again when the lock file or Node changes.
 #
 #   scripts/web.sh            all of it
@@ -46,5 +46,9 @@ npm run -s build
 
 step "size"
 npm run -s size
+
+step "browser tests"
+go build -C .. -trimpath -o bin/ ./cmd/gateway
+npm run -s e2e
 
 step "passed"

@@ -8,3 +8,9 @@ import { defaultClientConditions, type UserConfig } from "vite";
 export const workspace = {
   resolve: { conditions: ["source", ...defaultClientConditions] },
 } satisfies UserConfig;
+
+/** The same for what runs in Node: unit tests, and the Node side of the browser tests. */
+export const inNode = {
+  ...workspace,
+  ssr: { resolve: { conditions: ["source", "module", "node"], externalConditions: ["source", "node"] } },
+} satisfies UserConfig;

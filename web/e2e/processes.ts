@@ -1,0 +1,95 @@
+import { spawn, type ChildProcess } from "node:child_process";
+import { createHmac } from "node:crypto";
+import { createServer } from "node:net";
+import { fileURLToPath } from "node:url";
+
+export const gatewayBinary = fileURLToPath(new URL("../../bin/gateway", import.meta.url));
+const secret = "only-for-the-browser-tests-0123456789";
+
+/** A port that nobody listens on at the moment. */
+export function freePort(): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const server = createServer();
+    server.on("error", reject);
+    server.listen(0, "127.0.0.1", () => {
+      const address = server.address();
+      server.close(() => resolve(typeof address === "object" && address ? address.port : 0));
+    });
+  });
+}
+
+/** Waits until something holds; fails with what was waited for. */
+export async function until(
+  what: string,
+  holds: () => boolean | Promise<boolean>,
+  timeout = 20_000,
+): Promise<void> {
+  const end = Date.now() + timeout;
+  while (!(await holds())) {
+    if (Date.now() > end) throw new Error(`waited ${timeout} ms in vain: ${what}`);
+    await new Promise((resolve) => setTimeout(resolve, 25));
+  }
+}
+
+/** A token that the gateways of these tests accept. */
+export function token(user: string, seconds = 3600): string {
+  const encode = (part: object): string => Buffer.from(JSON.stringify(part)).toString("base64url");
+  const now = Math.floor(Date.now() / 1000);
+  const body = `${encode({ alg: "HS256", typ: "JWT" })}.${encode({ user_id: user, iat: now, exp: now + seconds })}`;
+  return `${body}.${createHmac("sha256", secret).update(body).digest("base64url")}`;
+}
+
+/** One gateway process, on a port of its own that it keeps over restarts. */
+export class Gateway {
+  #process: ChildProcess | undefined;
+  #output = "";
+
+  private constructor(
+    readonly port: number,
+    private readonly redis: string,
+    private readonly prefix: string,
+  ) {}
+
+  /** @param prefix keeps tests on one Redis apart, and makes nodes one system */
+  static async start(redis: string, prefix: string): Promise<Gateway> {
+    const gateway = new Gateway(await freePort(), redis, prefix);
+    await gateway.start();
+    return gateway;
+  }
+
+  async start(): Promise<void> {
+    const settings = {
+      listen: `127.0.0.1:${this.port}`,
+      admin_listen: "127.0.0.1:0",
+      "jwt.secret": secret,
+      "jwt.leeway": "1s",
+      "redis.url": this.redis,
+      "redis.prefix": this.prefix,
+      "engine.origins": "*",
+      "engine.ping_interval": "2s",
+      "engine.pong_timeout": "1s",
+      "namespaces.chat.history.size": "1000",
+      "inbox.size": "100",
+      reconnect_window: "1s",
+      "log.level": "warn",
+    };
+    const flags = Object.entries(settings).flatMap(([key, value]) => ["--set", `${key}=${value}`]);
+    const child = spawn(gatewayBinary, ["serve", ...flags], { stdio: ["ignore", "ignore", "pipe"] });
+    this.#process = child;
+    child.stderr.on("data", (data: Buffer) => (this.#output += data.toString()));
+    await until("the gateway is ready", async () => {
+      if (child.exitCode !== null) throw new Error(`the gateway has ended: ${this.#output}`);
+      const answer = await fetch(`http://127.0.0.1:${this.port}/readyz`).catch(() => undefined);
+      return answer?.status === 200;
+    });
+  }
+
+  /** Ends it, by default as a crash would. */
+  async stop(signal: NodeJS.Signals = "SIGKILL"): Promise<void> {
+    const child = this.#process;
+    if (child?.exitCode !== null || child.signalCode !== null) return;
+    const ended = new Promise((resolve) => child.once("exit", resolve));
+    child.kill(signal);
+    await ended;
+  }
+}
