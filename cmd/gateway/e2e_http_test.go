@@ -102,7 +102,7 @@ var families = map[string]string{
 	"gateway_log_early_total": "", "gateway_log_duplicates_total": "", "gateway_log_repaired_total": "", "gateway_log_lost_total": "",
 	"gateway_log_restored_total": "", "gateway_log_replayed_total": "", "gateway_log_replays_total": "result",
 	"gateway_redis_connects_total": "", "gateway_redis_received_total": "", "gateway_redis_published_total": "result",
-	"gateway_revocations": "",
+	"gateway_revocations":        "",
 	"gateway_log_appended_total": "result", "gateway_redis_questions_total": "result", "gateway_redis_queue_questions": "",
 	"gateway_redis_malformed_total": "", "gateway_redis_shard_disconnects_total": "", "gateway_redis_shard_moves_total": "",
 	"gateway_payloads_total": "type", "gateway_payloads_dropped_total": "cause",
