@@ -28,19 +28,23 @@ func TestCalls(t *testing.T) {
 	}{
 		"publish": {
 			postPublish, `{"channel":"room:chat:1","message":` + hello + `,"id":"m1"}`,
-			[]string{`publish room "chat:1" ` + hello + ` "m1"`}, `{"offset":7,"epoch":"e"}`,
+			[]string{`publish room "chat:1" ` + hello + ` "m1"`},
+			`{"offset":7,"epoch":"e"}`,
 		},
 		"publish as in Redis": {
 			postPublish, `{"channel":"websocket:user:ann","message":{"message":` + hello + `}}`,
-			[]string{`publish user "ann" {"message":` + hello + `} ""`}, `{"offset":7,"epoch":"e"}`,
+			[]string{`publish user "ann" {"message":` + hello + `} ""`},
+			`{"offset":7,"epoch":"e"}`,
 		},
 		"broadcast": {
 			postPublish, `{"channel":"broadcast","message":` + hello + `}`,
-			[]string{`publish broadcast "" ` + hello + ` ""`}, `{"offset":7,"epoch":"e"}`,
+			[]string{`publish broadcast "" ` + hello + ` ""`},
+			`{"offset":7,"epoch":"e"}`,
 		},
 		"notification": {
 			postPublish, `{"channel":"notification:ann","message":` + hello + `}`,
-			[]string{`publish notification "ann" ` + hello + ` ""`}, `{"offset":7,"epoch":"e"}`,
+			[]string{`publish notification "ann" ` + hello + ` ""`},
+			`{"offset":7,"epoch":"e"}`,
 		},
 		"batch": {
 			postPublish + "/batch", `{"messages":[{"channel":"room:a","message":` + hello + `},{"channel":"x","message":{}},{"channel":"room:full","message":` + hello + `},{"channel":"room:b","message":` + hello + `}]}`,

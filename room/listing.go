@@ -5,8 +5,8 @@ import (
 	"strings"
 )
 
-// RoomCount is a room with members on this node.
-type RoomCount struct {
+// Count is a room with members on this node.
+type Count struct {
 	Name        string
 	Connections int
 }
@@ -15,16 +15,16 @@ type RoomCount struct {
 // and sort behind after, in order, up to limit: a page, if after is the last name of
 // the page before. It looks at every room, under read locks that are never held
 // during I/O.
-func (h *Hub) Rooms(prefix, after string, limit int) []RoomCount {
+func (h *Hub) Rooms(prefix, after string, limit int) []Count {
 	names := h.registry.named(prefix, after)
 	slices.Sort(names)
-	rooms := make([]RoomCount, 0, min(max(limit, 0), len(names)))
+	rooms := make([]Count, 0, min(max(limit, 0), len(names)))
 	for _, name := range names {
 		if len(rooms) == cap(rooms) {
 			break
 		}
 		if n := len(h.MembersIn(Room(name))); n > 0 {
-			rooms = append(rooms, RoomCount{name, n})
+			rooms = append(rooms, Count{name, n})
 		}
 	}
 	return rooms

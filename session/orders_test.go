@@ -16,7 +16,7 @@ func TestManager_JoinAndLeaveRoomForAUser(t *testing.T) {
 			c.want(`{"type":"joined","room":"closed:1"}`)
 		}
 		other.want()
-		if got := w.hub.Rooms("closed:", "", 10); len(got) != 1 || got[0] != (room.RoomCount{Name: "closed:1", Connections: 2}) {
+		if got := w.hub.Rooms("closed:", "", 10); len(got) != 1 || got[0] != (room.Count{Name: "closed:1", Connections: 2}) {
 			t.Errorf("Rooms = %v, want closed:1 with two", got)
 		}
 		desk.send(`{"type":"leave_room","content":"closed:1"}`)

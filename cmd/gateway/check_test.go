@@ -53,15 +53,23 @@ func TestCheck_PrintsAConfigurationFile(t *testing.T) {
 }
 
 func TestCheck_PrintsNoSecrets(t *testing.T) {
-	r := command(t, []string{testSecret}, "", "check", "--print", "--redis-url", "rediss://gateway:hunter2@redis:6379/1")
+	r := command(t, []string{testSecret, "GATEWAY_ADMIN_API_KEYS=key-one-of-two-for-all,key-two-of-two-for-all"}, "", "check", "--print", "--redis-url", "rediss://gateway:hunter2@redis:6379/1")
 	if r.err != nil {
 		t.Fatal(r.err)
 	}
-	if strings.Contains(r.out, "a-secret-for-tests") || strings.Contains(r.out, "hunter2") {
+	if strings.Contains(r.out, "a-secret-for-tests") || strings.Contains(r.out, "hunter2") || strings.Contains(r.out, "of-two") {
 		t.Errorf("the output has a secret:\n%s", r.out)
 	}
 	if !strings.Contains(r.out, "url: rediss://gateway:********@redis:6379/1\n") {
 		t.Errorf("the output lacks the masked redis.url:\n%s", r.out)
+	}
+}
+
+// An API key that is too short is refused without being shown.
+func TestCheck_ShortAPIKey(t *testing.T) {
+	r := command(t, []string{testSecret}, "", "check", "--set", "admin.api_keys=long-enough-for-anybody,tooshort")
+	if r.err == nil || !strings.Contains(r.err.Error(), "admin.api_keys must be keys of 16 bytes") || strings.Contains(r.err.Error(), "tooshort") {
+		t.Errorf("check = %v, want an error that names the key and not the value", r.err)
 	}
 }
 

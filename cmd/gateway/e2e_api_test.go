@@ -161,6 +161,48 @@ func TestServe_APIAcrossNodes(t *testing.T) {
 	ann.alive()
 }
 
+// TestServe_APIHistory publishes into a room that keeps history, and reads it.
+func TestServe_APIHistory(t *testing.T) {
+	t.Parallel()
+	s := startAPI(t, withHistory)
+	ann := s.b.connect(t, "ann")
+	ann.join("log:1")
+	type published struct {
+		Offset    int
+		Epoch     string
+		Duplicate bool
+	}
+	publish := func(id, text string) (p published) {
+		t.Helper()
+		s.a.mustCall(t, "POST /publish", `{"channel":"room:log:1","id":`+quote(id)+`,"message":{"type":"room_message","content":`+quote(text)+`}}`, &p)
+		return p
+	}
+	first, again, second := publish("m1", "one"), publish("m1", "one"), publish("m2", "two")
+	if first.Offset != 1 || first.Epoch == "" || first.Duplicate || again.Offset != 1 || !again.Duplicate || second.Offset != 2 {
+		t.Errorf("published as %+v, %+v and %+v, want offsets 1, 1 again and 2", first, again, second)
+	}
+	ann.hears("log:1", 1, 2)
+	ann.nothingMore()
+	var log struct {
+		Epoch         string
+		Offset, First int
+		Messages      []struct {
+			Offset  int
+			Message struct{ Content string }
+		}
+	}
+	s.b.mustCall(t, "GET /rooms/log:1/history?after=1", "", &log)
+	if log.Epoch != first.Epoch || log.Offset != 2 || log.First != 1 || len(log.Messages) != 1 || log.Messages[0].Message.Content != "two" {
+		t.Errorf("the history behind 1 is %+v, want the second message", log)
+	}
+
+	s.redis.Kill()
+	s.a.awaitRedis(t, false)
+	for _, channel := range []string{"room:log:1", "room:plain", "user:ann"} {
+		checkJSONError(t, s.a.call(t, "POST /publish", `{"channel":"`+channel+`","message":{"type":"system"}}`), http.StatusServiceUnavailable)
+	}
+}
+
 // TestServe_RevokeAcrossNodes revokes at one node what is held at the other, by each
 // of the ways to name it.
 func TestServe_RevokeAcrossNodes(t *testing.T) {

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"strings"
@@ -121,6 +122,12 @@ func (c *nomad) fail(err error) {
 	}
 }
 
+func (c *nomad) failure() error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.err
+}
+
 func (c *nomad) moved() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -219,7 +226,7 @@ func TestServe_RollingRestart(t *testing.T) {
 	for _, c := range clients {
 		eventually(t, func() error {
 			if missing := c.missing(published); len(missing) > 0 {
-				return fmt.Errorf("%s has missed %v of %d (error: %v)", c.user, missing, published, c.err)
+				return errors.Join(fmt.Errorf("%s has missed %v of %d", c.user, missing, published), c.failure())
 			}
 			return nil
 		})
