@@ -171,7 +171,7 @@ func (s *shard) joinLog(j *joining, key Key, presence bool) {
 			return
 		}
 		j.list = l
-		s.occupancy(m, l).waits = true
+		s.setWaits(m, l, true)
 	}
 	s.askLog(j)
 }
@@ -183,7 +183,7 @@ func (s *shard) attachInbox(j *joining) {
 		return
 	}
 	j.list = s.sit(m)
-	s.occupancy(m, j.list).waits = true
+	s.setWaits(m, j.list, true)
 	s.askLog(j)
 }
 
@@ -213,6 +213,14 @@ func (s *shard) occupancy(m *Member, l *list) *occupant {
 	return &l.occupants[m.seats[m.in(l.key())].index]
 }
 
+// setWaits changes whether deliveries pass a member by, under mu: others copy the
+// entry.
+func (s *shard) setWaits(m *Member, l *list, waits bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.occupancy(m, l).waits = waits
+}
+
 // admit lets a member hear, unless it has left or was given up meanwhile.
 func (s *shard) admit(j *joining, a admission) {
 	if !s.admitted(j) {
@@ -223,8 +231,8 @@ func (s *shard) admit(j *joining, a admission) {
 	if len(a.frames) > 0 {
 		s.outbox.replay(m, a.frames)
 	}
-	if o := s.occupancy(m, j.list); o.waits {
-		o.waits = false
+	if s.occupancy(m, j.list).waits {
+		s.setWaits(m, j.list, false)
 		s.answerBehind(j.list, m)
 	}
 }
