@@ -77,8 +77,20 @@ func (h *hand) nodeStop(ctx context.Context, f Fault) error {
 	if err := n.signal(syscall.SIGSTOP); err != nil {
 		return err
 	}
-	pause(ctx, f.For)
+	h.isolated(ctx, f.For)
 	return n.signal(syscall.SIGCONT)
+}
+
+// isolated waits for as long as a node is cut off from Redis. When that may be
+// longer than its lease lasts, its users may be taken for gone.
+func (h *hand) isolated(ctx context.Context, d time.Duration) {
+	if d < lease/2 {
+		pause(ctx, d)
+		return
+	}
+	h.presence.Unsettle()
+	pause(ctx, d)
+	h.presence.Settle()
 }
 
 // master is the one of Redis's masters that a fault picks.
@@ -161,7 +173,7 @@ func (h *hand) stallRedis(ctx context.Context, f Fault) error {
 	for _, s := range h.world.redis.Servers {
 		s.Front.Stall(match)
 	}
-	pause(ctx, f.For)
+	h.isolated(ctx, f.For)
 	for _, s := range h.world.redis.Servers {
 		s.Front.Resume()
 	}

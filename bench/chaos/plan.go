@@ -113,7 +113,7 @@ func Plan(o Options) []Fault {
 		}
 		at += o.Gap/2 + within(r, o.Gap)
 		f.At = at
-		if at += f.takes(o.Nodes); at > o.Duration {
+		if at += f.takes(o); at > o.Duration {
 			break
 		}
 		faults = append(faults, f)
@@ -134,12 +134,18 @@ func draw(r *rand.Rand, k Kind, o Options) Fault {
 	return f
 }
 
+// sentinelFailover is how long Sentinels take to make a replica of a master that
+// still lives, about.
+const sentinelFailover = 15 * time.Second
+
 // takes is how long a fault takes, about.
-func (f Fault) takes(nodes int) time.Duration {
-	switch f.Kind {
-	case Rolling:
-		return time.Duration(nodes) * rollingEach
-	case ClockJump, Herd, CutClients, CutRedis, CutAllRedis, Failover:
+func (f Fault) takes(o Options) time.Duration {
+	switch {
+	case f.Kind == Rolling:
+		return time.Duration(o.Nodes) * rollingEach
+	case f.Kind == Failover && o.Topology == redises.Sentinel:
+		return sentinelFailover
+	case lengths[f.Kind] == [2]time.Duration{}, f.Kind == ClockJump:
 		return time.Second
 	default:
 		return f.For

@@ -40,10 +40,10 @@ func TestPlan_IsFair(t *testing.T) {
 		count := make(map[Kind]int)
 		at := time.Duration(0)
 		for _, f := range Plan(o) {
-			if f.At < at+o.Gap/2 || f.At+f.takes(o.Nodes) > o.Duration {
+			if f.At < at+o.Gap/2 || f.At+f.takes(o) > o.Duration {
 				t.Errorf("%s: %v at %v, the one before is over at %v", topology, f, f.At, at)
 			}
-			at = f.At + f.takes(o.Nodes)
+			at = f.At + f.takes(o)
 			count[f.Kind]++
 			if f.Node < 0 || f.Node >= o.Nodes || f.For < 0 || f.Share <= 0 || f.Share > 1 {
 				t.Errorf("%s: %+v", topology, f)

@@ -41,7 +41,7 @@ func (r *run) conclude(ctx context.Context) {
 		Edges: p.Edges, Errors: p.Errors, Flaps: p.Flaps, Longest: p.Longest.Seconds(), Total: p.Total.Seconds(),
 	}
 	c.Samples, c.Redis = r.sampler.result()
-	c.Events = v.Events
+	c.Events = append(v.Events, r.presence.Events()...)
 	ends, cancel := context.WithTimeout(ctx, time.Second)
 	defer cancel()
 	r.result.Connections = bench.Connections{Asked: r.Clients, Joined: r.crowd.Progress().Ready, Ends: r.crowd.Ends(ends)}

@@ -1,6 +1,8 @@
 package ledger
 
 import (
+	"fmt"
+	"slices"
 	"sync"
 	"time"
 )
@@ -13,7 +15,9 @@ import (
 // dead node's lease and the grace may take. An episode begins when a view becomes
 // wrong and lasts until it is right, or until the watcher's connection ends, since
 // nothing can be told to who is not there. An offline edge for a user who was not
-// away for as long as the grace is a flap.
+// away for as long as the grace is a flap, unless nodes were cut off from each other
+// (Unsettle): a node that cannot renew its lease is dead to the others, and so are
+// its users.
 type Presence struct {
 	now       func() time.Time
 	allowance time.Duration
@@ -25,6 +29,7 @@ type Presence struct {
 	unsettle time.Time // Redis was away until then; zero: it is there
 	away     bool
 	result   PresenceResult
+	events   []string // the first few faults, in words
 }
 
 // truth is what is the case.
@@ -120,8 +125,9 @@ func (p *Presence) Told(watcher, user string, online bool) {
 		return
 	}
 	p.result.Edges++
-	if t := p.users[user]; !online && t != nil && v.online && !p.wasAwayLocked(t) {
+	if t := p.users[user]; !online && t != nil && v.online && !p.wasAwayLocked(t) && p.settledLocked() {
 		p.result.Flaps++
+		p.noteLocked("flap: %s is told that %s is offline, who has %d connections since %v", watcher, user, t.connections, p.now().Sub(t.changed))
 	}
 	v.online, v.changed = online, p.now()
 }
@@ -133,6 +139,26 @@ func (p *Presence) wasAwayLocked(t *truth) bool {
 		return p.now().Sub(t.changed) >= p.grace*9/10 // clocks and rounding
 	}
 	return p.now().Sub(t.changed) < p.allowance && t.changed.Sub(t.before) >= p.grace*9/10
+}
+
+// settledLocked reports whether nodes can tell each other what they know, and have
+// been able to for the allowance.
+func (p *Presence) settledLocked() bool {
+	return !p.away && (p.unsettle.IsZero() || p.now().Sub(p.unsettle) > p.allowance)
+}
+
+// noteLocked keeps a fault in words.
+func (p *Presence) noteLocked(format string, args ...any) {
+	if len(p.events) < maxEvents/2 {
+		p.events = append(p.events, p.now().Format("15:04:05.000 ")+fmt.Sprintf(format, args...))
+	}
+}
+
+// Events are the first few faults, in words.
+func (p *Presence) Events() []string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return slices.Clone(p.events)
 }
 
 // Unsettle says that Redis is away: nodes cannot tell each other anything, and
@@ -156,10 +182,16 @@ func (p *Presence) Check() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	now := p.now()
-	for _, views := range p.watchers {
+	for watcher, views := range p.watchers {
 		for user, v := range views {
-			if t := p.users[user]; t != nil {
-				p.compareLocked(now, t, v)
+			t := p.users[user]
+			if t == nil {
+				continue
+			}
+			right := v.wrong.IsZero()
+			if p.compareLocked(now, t, v); right && !v.wrong.IsZero() {
+				p.noteLocked("wrong: %s believes since %v that %s is online: %v; %d connections since %v", watcher,
+					now.Sub(v.changed), user, v.online, t.connections, now.Sub(t.changed))
 			}
 		}
 	}

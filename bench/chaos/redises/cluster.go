@@ -3,7 +3,6 @@ package redises
 import (
 	"context"
 	"fmt"
-	"strconv"
 	"strings"
 )
 
@@ -12,12 +11,12 @@ const (
 	clusterSlots   = 16384
 )
 
-// clusterArgs are a server's arguments in a Cluster.
-func (s *Server) clusterArgs() []string {
+// clusterLines are of the configuration of a server in a Cluster.
+func (s *Server) clusterLines() []string {
 	return []string{
-		"--cluster-enabled", "yes", "--cluster-port", strconv.Itoa(s.bus), "--cluster-node-timeout", "3000",
-		"--cluster-announce-ip", "127.0.0.1", "--cluster-announce-port", strconv.Itoa(s.Front.Port()),
-		"--cluster-announce-bus-port", strconv.Itoa(s.bus), "--cluster-replica-validity-factor", "0",
+		"cluster-enabled yes", fmt.Sprintf("cluster-port %d", s.bus), "cluster-node-timeout 3000",
+		"cluster-announce-ip 127.0.0.1", fmt.Sprintf("cluster-announce-port %d", s.Front.Port()),
+		fmt.Sprintf("cluster-announce-bus-port %d", s.bus), "cluster-replica-validity-factor 0",
 	}
 }
 

@@ -40,14 +40,21 @@ func (s *Set) startSentinel(ctx context.Context) error {
 		return err
 	}
 	for _, server := range s.Servers {
-		err := server.admin.ConfigSet(ctx, "min-replicas-to-write", "1").Err()
-		if err == nil {
-			err = server.admin.ConfigSet(ctx, "min-replicas-max-lag", "3").Err()
+		if err := server.wantReplicas(ctx, 1); err != nil {
+			return err
 		}
-		if err != nil {
-			return fmt.Errorf("redises: %s: %w", server.Name, err)
-		}
-		server.args = append(server.args, "--min-replicas-to-write", "1", "--min-replicas-max-lag", "3")
+	}
+	return nil
+}
+
+// wantReplicas has a server refuse writes while it has fewer replicas than that.
+func (s *Server) wantReplicas(ctx context.Context, n int) error {
+	err := s.admin.ConfigSet(ctx, "min-replicas-to-write", strconv.Itoa(n)).Err()
+	if err == nil {
+		err = s.admin.ConfigRewrite(ctx).Err()
+	}
+	if err != nil {
+		return fmt.Errorf("redises: %s: %w", s.Name, err)
 	}
 	return nil
 }

@@ -52,12 +52,25 @@ func newServer(dir, name string) (*Server, error) {
 	if s.Front, err = proxy.Listen(proxy.To(s.addr())); err != nil {
 		return nil, err
 	}
-	s.args = []string{
-		"--port", strconv.Itoa(s.port), "--bind", "127.0.0.1", "--dir", filepath.Dir(s.log), "--save", "",
-		"--appendonly", "yes", "--appendfsync", "always", "--auto-aof-rewrite-percentage", "0",
-		"--repl-diskless-sync-delay", "0", "--replica-announce-ip", "127.0.0.1", "--replica-announce-port", strconv.Itoa(s.Front.Port()),
-	}
 	return s, nil
+}
+
+// configure writes the server's configuration file, in which Redis keeps by itself
+// what a failover changes: a master that was killed must not come back as the
+// replica that it was once.
+func (s *Server) configure(lines ...string) error {
+	text := append([]string{
+		fmt.Sprintf("port %d", s.port), "bind 127.0.0.1", "dir " + filepath.Dir(s.log), `save ""`,
+		"appendonly yes", "appendfsync always", "auto-aof-rewrite-percentage 0",
+		"repl-diskless-sync-delay 0", "replica-announce-ip 127.0.0.1", fmt.Sprintf("replica-announce-port %d", s.Front.Port()),
+		"min-replicas-max-lag 3",
+	}, lines...)
+	path := filepath.Join(filepath.Dir(s.log), "redis.conf")
+	if err := os.WriteFile(path, []byte(strings.Join(text, "\n")+"\n"), 0o600); err != nil {
+		return fmt.Errorf("redises: %w", err)
+	}
+	s.args = []string{path}
+	return nil
 }
 
 // prepare makes a directory for a server and finds it a port.

@@ -63,20 +63,23 @@ func Start(ctx context.Context, t Topology) (*Set, error) {
 	return s, nil
 }
 
-// startServers starts n servers with more arguments.
-func (s *Set) startServers(ctx context.Context, n int, args ...string) error {
+// startServers starts n servers; those of a Sentinel are replicas of the first.
+func (s *Set) startServers(ctx context.Context, n int) error {
 	for i := range n {
 		server, err := newServer(s.dir, "redis"+strconv.Itoa(i+1))
 		if err != nil {
 			return err
 		}
-		server.args = append(server.args, args...)
 		s.Servers = append(s.Servers, server)
-		if s.Topology == Cluster {
-			server.args = append(server.args, server.clusterArgs()...)
+		var lines []string
+		switch {
+		case s.Topology == Cluster:
+			lines = server.clusterLines()
+		case i > 0:
+			lines = []string{fmt.Sprintf("replicaof 127.0.0.1 %d", s.Servers[0].Front.Port())}
 		}
-		if s.Topology == Sentinel && i > 0 {
-			server.args = append(server.args, "--replicaof", "127.0.0.1 "+strconv.Itoa(s.Servers[0].Front.Port()))
+		if err := server.configure(lines...); err != nil {
+			return err
 		}
 		if err := server.Start(ctx); err != nil {
 			return err
