@@ -52,9 +52,7 @@ func (h *Hub) MembersIn(key Key) (members []*Member) {
 		s.mu.RLock()
 		defer s.mu.RUnlock()
 		if l := s.find(key); l != nil {
-			for _, o := range l.occupants {
-				members = append(members, o.member)
-			}
+			members = slices.AppendSeq(members, l.members())
 		}
 	}
 	if key.Kind == KindUser {

@@ -2,6 +2,7 @@ package room
 
 import (
 	"errors"
+	"iter"
 
 	"github.com/ginforge/gateway/engine"
 )
@@ -65,7 +66,7 @@ type seat struct {
 type occupant struct {
 	member *Member
 	seat   int32
-	waits  bool // for the room's log to admit it: deliveries pass it by
+	waits  bool // for the room's log to admit it: deliveries pass it by; the worker's alone
 }
 
 // list is the part of a room that lives in one shard. Owned by the shard's
@@ -78,6 +79,18 @@ type list struct {
 	confirmed bool   // the bus delivers key
 	open      bool   // deliveries are for it; see shard.begin
 	presence  bool   // members learn each other's status
+}
+
+// members returns the members for those who hold the shard's mu for reading: the
+// rest of an occupant is the worker's, which changes it without that.
+func (l *list) members() iter.Seq[*Member] {
+	return func(yield func(*Member) bool) {
+		for i := range l.occupants {
+			if !yield(l.occupants[i].member) {
+				return
+			}
+		}
+	}
 }
 
 func (l *list) key() Key    { return Key{l.kind, l.name} }

@@ -45,9 +45,9 @@ func (h *Hub) Status(userID string) (st Status) {
 	}
 	if l := s.find(User(userID)); l != nil {
 		st.Here = true
-		for _, o := range l.occupants {
-			st.Name = o.member.name
-			st.Rooms = names(st.Rooms, o.member.presenceRooms(nil))
+		for m := range l.members() {
+			st.Name = m.name
+			st.Rooms = names(st.Rooms, m.presenceRooms(nil))
 		}
 	}
 	return st
@@ -91,8 +91,7 @@ func (h *Hub) InRoom(name string, limit int) (users []Presence, connections int)
 		}
 		connections += len(l.occupants)
 		at := map[string]int{} // devices of a user are in one shard
-		for _, o := range l.occupants {
-			m := o.member
+		for m := range l.members() {
 			if j, seen := at[m.user]; seen {
 				users[j].Devices++
 			} else if len(users) < limit {
