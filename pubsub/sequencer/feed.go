@@ -1,11 +1,12 @@
 package sequencer
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
-	"net"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -13,8 +14,9 @@ import (
 
 // What a feed does when Redis is silent.
 const (
-	feedTimeout  = time.Second     // it asks whether Redis is there
-	feedPatience = 3 * time.Second // it gives Redis up
+	feedCheck   = time.Second // it asks whether Redis is there, so often
+	feedChecks  = 3           // in vain until it gives Redis up
+	feedConfirm = 3 * time.Second
 )
 
 var errSilent = errors.New("redis does not answer")
@@ -80,7 +82,7 @@ func (f *feed) follow(ctx context.Context, markKey string, to chan<- heard) erro
 	// ends with the first. All patterns are subscribed in one step, so that no
 	// message comes between their confirmations.
 	for range f.patterns {
-		message, err := sub.ReceiveTimeout(ctx, feedPatience)
+		message, err := sub.ReceiveTimeout(ctx, feedConfirm)
 		if err != nil {
 			return fmt.Errorf("subscribe: %w", err)
 		}
@@ -131,26 +133,56 @@ func (f *feed) look(ctx context.Context, server *redis.Client) error {
 	return nil
 }
 
-// receive brings messages until the connection fails.
+// receive brings messages until the connection fails. It reads without a
+// deadline, which could pass in the middle of a message, as after a stop of this
+// process.
 func (f *feed) receive(ctx context.Context, sub *redis.PubSub, to chan<- heard) error {
-	last := time.Now()
+	ctx, give := context.WithCancelCause(ctx)
+	var read atomic.Uint64
+	checked := make(chan struct{})
+	go func() { // ends with ctx
+		defer close(checked)
+		give(check(ctx, sub, &read))
+		_ = sub.Close() // ends a read that is waiting
+	}()
+	defer func() {
+		give(nil)
+		<-checked
+	}()
 	for {
-		message, err := sub.ReceiveTimeout(ctx, feedTimeout)
-		var timeout net.Error
-		switch {
-		case err == nil:
-			last = time.Now()
-			if !f.bring(ctx, to, message) {
-				return ctx.Err()
-			}
-		case !errors.As(err, &timeout) || !timeout.Timeout() || ctx.Err() != nil:
-			return fmt.Errorf("receive: %w", err)
-		case time.Since(last) > feedPatience:
-			return fmt.Errorf("receive: %w", errSilent)
-		default:
-			if err := sub.Ping(ctx); err != nil {
-				return fmt.Errorf("ping: %w", err)
-			}
+		message, err := sub.Receive(ctx)
+		if err != nil {
+			return fmt.Errorf("receive: %w", cmp.Or(context.Cause(ctx), err))
+		}
+		read.Add(1)
+		if !f.bring(ctx, to, message) {
+			return context.Cause(ctx)
+		}
+	}
+}
+
+// check asks Redis whether it is there while it says nothing, and returns why it
+// gave it up, or that ctx has ended. It counts, and looks at no clock: a process
+// that was stopped has much to read first.
+func check(ctx context.Context, sub *redis.PubSub, read *atomic.Uint64) error {
+	tick := time.NewTicker(feedCheck)
+	defer tick.Stop()
+	last, inVain := uint64(0), 0
+	for {
+		select {
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		case <-tick.C:
+		}
+		if now := read.Load(); now != last {
+			last, inVain = now, 0
+			continue
+		}
+		if inVain++; inVain > feedChecks {
+			return errSilent
+		}
+		if err := sub.Ping(ctx); err != nil {
+			return fmt.Errorf("ping: %w", err)
 		}
 	}
 }

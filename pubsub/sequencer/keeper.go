@@ -38,7 +38,7 @@ type question struct {
 	stand     bool   // take or renew the standby's lease
 	note      string // of the standby's lease
 	elect     bool   // take the leader's lease, if this node stands by
-	patient   bool   // even if there has been a leader before
+	patient   bool   // even if a leader may have appended since this node is connected
 	leaving   bool   // the leader's lease is to be given up
 	server    string // what this node is connected to
 	since     int64  // since when, in Redis' time
@@ -137,7 +137,7 @@ func (k *keeper) try(ctx context.Context, a *answer) (err error) {
 		return err
 	}
 	a.led = before.Held && before.Owner != k.seq.id
-	if before.Held || !a.stands.Held || !a.elect || !a.patient && before.Owner != "" {
+	if before.Held || !a.stands.Held || !a.elect || !a.patient && !a.question.alone(k.seq.id, before.Before) {
 		return nil
 	}
 	return k.acquire(ctx, a)
@@ -159,10 +159,15 @@ func (k *keeper) acquire(ctx context.Context, a *answer) (err error) {
 	if err != nil {
 		return err
 	}
-	b := a.leader.Before
-	a.alone = b.Owner == "" || b.Owner == k.seq.id || b.Until <= a.since ||
-		b.Note != a.server && b.Note != "" && a.server != ""
+	a.alone = a.question.alone(k.seq.id, a.leader.Before)
 	return nil
+}
+
+// alone reports whether the last leader, if there was one, was none any more
+// when this node was connected; this node itself leads no longer than that.
+func (q question) alone(self string, last lease.Before) bool {
+	return last.Owner == "" || last.Owner == self || last.Until <= q.since ||
+		last.Note != q.server && last.Note != "" && q.server != ""
 }
 
 // question says what p needs.

@@ -1,6 +1,7 @@
 package sequencer
 
 import (
+	"crypto/sha256"
 	"fmt"
 	"math/rand/v2"
 	"testing"
@@ -29,7 +30,7 @@ func steps(oneFault bool) (all []step) {
 	fault := func(name string, cost func(*budget) *int, do func(*world) bool) {
 		all = append(all, step{name: name, do: do, cost: cost, fault: true})
 	}
-	for _, channel := range []string{"x", "y"} {
+	for _, channel := range channels {
 		add("publish "+channel, func(b *budget) *int { return &b.messages }, func(w *world) bool { w.publish(channel); return true })
 	}
 	ready := func(w *world, i int) bool {
@@ -73,7 +74,8 @@ func explore(t *testing.T, w *world, all []step, b budget, lossy bool) (worlds i
 		by     *place
 		step   string
 	}
-	seen := map[string]bool{}
+	seen := map[[sha256.Size]byte]bool{}
+	var key []byte
 	stack := []*place{{world: w, budget: b}}
 	for len(stack) > 0 {
 		at := stack[len(stack)-1]
@@ -99,9 +101,9 @@ func explore(t *testing.T, w *world, all []step, b budget, lossy bool) (worlds i
 			if !s.do(next) {
 				continue
 			}
-			key := fmt.Sprint(left, next.key())
-			if !seen[key] {
-				seen[key] = true
+			key = next.appendKey(fmt.Appendf(key[:0], "%v", left))
+			if sum := sha256.Sum256(key); !seen[sum] {
+				seen[sum] = true
 				stack = append(stack, &place{next, left, at, s.name})
 			}
 		}
@@ -110,9 +112,8 @@ func explore(t *testing.T, w *world, all []step, b budget, lossy bool) (worlds i
 }
 
 func TestModel_EveryInterleaving(t *testing.T) {
-	t.Parallel()
 	for name, b := range map[string]budget{
-		"a crash":                        {messages: 3, marks: 1, crashes: 1},
+		"a crash":                        {messages: 2, marks: 1, crashes: 1},
 		"a lease lost while paused":      {messages: 2, expiries: 1},
 		"a lease lost after a mark":      {messages: 1, marks: 1, expiries: 1},
 		"a broken subscription":          {messages: 1, cuts: 1},
@@ -134,7 +135,6 @@ func TestModel_EveryInterleaving(t *testing.T) {
 // can bear without a loss; what the leader finds to do when it wakes must not
 // come twice.
 func TestModel_NewcomerMeetsPausedLeader(t *testing.T) {
-	t.Parallel()
 	w := newWorld()
 	w.nodes[1].up = false
 	w.connect(0)
@@ -173,7 +173,6 @@ const walks = 2000
 
 // TestModel_OneFaultAtATime loses nothing, however many there are.
 func TestModel_OneFaultAtATime(t *testing.T) {
-	t.Parallel()
 	all := steps(true)
 	var terms uint64
 	for seed := range uint64(walks) {
@@ -192,7 +191,6 @@ func TestModel_OneFaultAtATime(t *testing.T) {
 // TestModel_NeverTwice has faults meet, both nodes and Redis included. Messages
 // may be lost, but none comes twice or out of order.
 func TestModel_NeverTwice(t *testing.T) {
-	t.Parallel()
 	restart := step{
 		name: "redis restarts", do: func(w *world) bool { w.restart(); return true },
 		cost: func(b *budget) *int { return &b.restarts }, fault: true,

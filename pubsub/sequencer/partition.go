@@ -5,9 +5,6 @@ import "time"
 const (
 	// leaveTimeout bounds the end of a Sequencer.
 	leaveTimeout = 3 * time.Second
-	// grace is how long a node waits for a leader to tell where it is before
-	// it begins anew.
-	grace = 300 * time.Millisecond
 	// startTimeout is how long an own mark may take to come back.
 	startTimeout = time.Second
 	// markGap is the least time between two marks that somebody waits for.
@@ -29,6 +26,7 @@ type partition struct {
 	led       bool      // somebody has the leader's lease
 	following bool      // messages are given to the machine
 	release   []held    // leases to give up
+	began     time.Time // the segment began
 	probed    time.Time // a probe was sent
 	started   time.Time // the mark was sent that makes this node lead
 	marked    time.Time // the last mark was sent
@@ -38,7 +36,7 @@ type partition struct {
 // begin has the machine follow from here on.
 func (p *partition) begin() {
 	p.machine.Begin(p.seq.where + "@" + p.seq.feed.where)
-	p.following = true
+	p.following, p.began = true, time.Now()
 	p.probe()
 }
 
@@ -148,11 +146,11 @@ func (p *partition) elect(term uint64) {
 }
 
 // electable reports whether the node may ask for the leader's lease. One that
-// does not know the count waits for a leader to tell, unless there has never
-// been one.
+// does not know the count is patient first: a leader that is only slow might
+// tell.
 func (p *partition) electable(now time.Time) (ok, patient bool) {
 	if !p.standby || !p.following || !p.machine.Electable() {
 		return false, false
 	}
-	return true, p.machine.Anchored() || now.Sub(p.probed) >= grace
+	return true, p.machine.Anchored() || now.Sub(p.began) >= p.seq.cfg.LeaseTTL
 }

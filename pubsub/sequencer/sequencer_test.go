@@ -20,7 +20,7 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-const patience = 20 * time.Second
+const patience = 60 * time.Second
 
 var rules = stream.Rules{Size: 100_000, TTL: time.Hour}
 
@@ -79,7 +79,7 @@ func (c *cluster) start() *node {
 	cfg := Config{
 		Node: fmt.Sprint("node-", len(c.nodes)), Prefix: "websocket:", Resolve: resolve, Prepare: prepare,
 		Patterns: []string{"websocket:room:chat:*", "websocket:user:*", "websocket:notification:*"},
-		LeaseTTL: 900 * time.Millisecond, MarkEvery: 50 * time.Millisecond, Settle: 50 * time.Millisecond,
+		LeaseTTL: 1500 * time.Millisecond, MarkEvery: 50 * time.Millisecond, Settle: 50 * time.Millisecond,
 	}
 	own := func() redis.UniversalClient {
 		return redis.NewClient(&redis.Options{Addr: c.addr, MaxRetries: -1, Protocol: 2, ContextTimeoutEnabled: true})

@@ -3,6 +3,7 @@ package sequencer
 import (
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -84,26 +85,67 @@ func (w *world) clone() *world {
 	return &c
 }
 
-// key tells worlds apart.
-func (w *world) key() string {
-	var b strings.Builder
-	fmt.Fprintf(&b, "%v|%v|%d", w.heard, w.lease, w.messages)
-	for _, name := range slices.Sorted(func(yield func(string) bool) {
-		for name := range w.logs {
-			if !yield(name) {
-				return
-			}
+// appendKey appends what tells worlds apart.
+func (w *world) appendKey(b []byte) []byte {
+	text := func(s string) { b = append(append(b, s...), 0) }
+	number := func(numbers ...uint64) {
+		for _, n := range numbers {
+			b = append(strconv.AppendUint(b, n, 36), ' ')
 		}
-	}) {
-		fmt.Fprintf(&b, "|%s %v", name, *w.logs[name])
 	}
+	flags := func(flags ...bool) {
+		for _, f := range flags {
+			b = strconv.AppendBool(b, f)
+		}
+	}
+	mark := func(m Mark) {
+		text(m.ID)
+		text(m.From)
+		number(m.Term, m.Chain, m.Count, m.Done)
+	}
+	items := func(items []Item) {
+		for _, it := range items {
+			text(it.Payload)
+			number(it.Number.Chain, it.Number.Count, it.heard, it.segment)
+		}
+		text("")
+	}
+	for _, e := range w.heard {
+		text(e.msg.Channel)
+		mark(e.mark)
+	}
+	for _, channel := range channels {
+		if l := w.logs[channel]; l != nil {
+			number(l.last.Chain, l.last.Count)
+			text(strings.Join(l.kept, " "))
+		}
+		text("")
+	}
+	l := w.lease
+	number(uint64(l.owner+1), l.term, uint64(l.ended), uint64(l.standby+1)) //nolint:gosec // from -1
+	flags(l.live)
 	for _, n := range w.nodes {
-		m := *n.m
-		m.limits = Limits{}
-		fmt.Fprintf(&b, "|%v %v %v %v %v %v %v %v", m, n.up, n.connected, n.next, n.began, []bool{n.late, n.alone}, n.flight[n.applied:], n.outgoing)
+		m := n.m
+		flags(n.up, n.connected, n.late, n.alone, m.lapsed, m.settling, m.due, m.anchored, m.covered)
+		number(uint64(n.next), uint64(n.began), uint64(m.role), m.term, m.highest, m.segment, m.heard, m.chain, uint64(m.base), //nolint:gosec // as bits
+			m.logged.Chain, m.logged.Count, uint64(m.owed), uint64(m.flying), m.told.done, m.told.heard) //nolint:gosec // not negative
+		text(m.start)
+		for _, h := range m.marks {
+			text(h.id)
+			number(h.heard)
+		}
+		items(m.items)
+		items(n.flight[n.applied:])
+		for _, m := range n.outgoing {
+			mark(m)
+		}
+		text("")
 	}
-	return b.String()
+	return b
 }
+
+// channels are those that the model publishes on.
+var channels = []string{"x", "y"}
 
 func (w *world) markID() string {
 	w.marks++
