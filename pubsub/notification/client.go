@@ -27,6 +27,10 @@ const (
 // defaultPrefix starts every channel unless WithPrefix says otherwise.
 const defaultPrefix = "websocket:"
 
+// durableStream is where durable messages wait for the gateways, after the
+// prefix.
+const durableStream = "publish"
+
 // ErrTooLarge is returned for a message that the gateways would drop for its
 // size.
 var ErrTooLarge = errors.New("notification: message is too large")
@@ -37,6 +41,7 @@ type Client struct {
 	redis    redis.UniversalClient
 	prefix   string
 	maxBytes int
+	durable  bool
 }
 
 // Option changes a Client.
@@ -54,6 +59,21 @@ func WithMaxBytes(n int) Option {
 	return func(c *Client) { c.maxBytes = n }
 }
 
+// WithDurable has messages wait in Redis, in a stream, until a gateway has taken
+// them: a message for which there was no error is taken, once, however many
+// gateways there are, and when there is none, later. A room or user whose
+// messages are kept gets it in any case; where nothing is kept, who is connected
+// then.
+//
+// Who gets an error does not know whether Redis has the message, and may send it
+// again with the same ID in the request: within the gateways' dedupe window (2
+// minutes unless configured) the second is a duplicate.
+//
+// The gateways delete what they have taken. Without any the stream grows.
+func WithDurable() Option {
+	return func(c *Client) { c.durable = true }
+}
+
 // NewClient returns a Client that publishes with r, which stays the caller's to
 // close.
 func NewClient(r redis.UniversalClient, options ...Option) *Client {
@@ -69,7 +89,7 @@ func (c *Client) SendSystemNotification(ctx context.Context, r *SystemNotificati
 	if err := r.validate(); err != nil {
 		return err
 	}
-	return c.publish(ctx, channelBroadcast, notificationEnvelope(notificationContent{
+	return c.publish(ctx, channelBroadcast, notificationEnvelope(r.ID, notificationContent{
 		Title: r.Title, Body: r.Body, Icon: r.Icon, Link: r.Link, Category: r.Category,
 	}))
 }
@@ -79,7 +99,7 @@ func (c *Client) SendUserNotification(ctx context.Context, r *UserNotificationRe
 	if err := r.validate(); err != nil {
 		return err
 	}
-	return c.publish(ctx, channelNotification+r.UserID, notificationEnvelope(notificationContent{
+	return c.publish(ctx, channelNotification+r.UserID, notificationEnvelope(r.ID, notificationContent{
 		Title: r.Title, Body: r.Body, Icon: r.Icon, Link: r.Link, Category: r.Category,
 	}))
 }
@@ -90,7 +110,7 @@ func (c *Client) SendSystemMessage(ctx context.Context, r *SystemMessageRequest)
 		return err
 	}
 	content := systemContent{Message: r.Message, Level: cmp.Or(r.Level, LevelInfo), Code: r.Code}
-	return c.publish(ctx, channelBroadcast, envelope{Type: message.TypeSystem, Content: content})
+	return c.publish(ctx, channelBroadcast, envelope{Type: message.TypeSystem, ID: r.ID, Content: content})
 }
 
 // SendUserMessage sends a message to all devices of a user.
@@ -98,7 +118,7 @@ func (c *Client) SendUserMessage(ctx context.Context, r *UserMessageRequest) err
 	if err := r.validate(); err != nil {
 		return err
 	}
-	e := envelope{Type: message.TypeUserMessage, From: r.From, FromName: r.FromName, To: r.To, Content: r.Content}
+	e := envelope{Type: message.TypeUserMessage, ID: r.ID, From: r.From, FromName: r.FromName, To: r.To, Content: r.Content}
 	if r.Text != "" {
 		e.Content = textContent{From: r.From, To: r.To, Text: r.Text}
 	}
@@ -110,7 +130,7 @@ func (c *Client) SendToRoom(ctx context.Context, r *RoomMessageRequest) error {
 	if err := r.validate(); err != nil {
 		return err
 	}
-	e := envelope{Type: message.TypeRoomMessage, From: r.From, FromName: r.FromName, Room: r.Room, Content: r.Content}
+	e := envelope{Type: message.TypeRoomMessage, ID: r.ID, From: r.From, FromName: r.FromName, Room: r.Room, Content: r.Content}
 	if r.Text != "" {
 		e.Content = textContent{Text: r.Text}
 	}
@@ -154,7 +174,14 @@ func (c *Client) publish(ctx context.Context, channel string, e envelope) error 
 	if len(payload) > c.maxBytes {
 		return fmt.Errorf("%w: %d bytes, allowed are %d", ErrTooLarge, len(payload), c.maxBytes)
 	}
-	if err := c.redis.Publish(ctx, c.prefix+channel, payload).Err(); err != nil {
+	if c.durable {
+		err = c.redis.XAdd(ctx, &redis.XAddArgs{
+			Stream: c.prefix + durableStream, Values: []any{"channel", channel, "message", payload, "id", e.ID},
+		}).Err()
+	} else {
+		err = c.redis.Publish(ctx, c.prefix+channel, payload).Err()
+	}
+	if err != nil {
 		return fmt.Errorf("notification: publish on %s: %w", c.prefix+channel, err)
 	}
 	return nil

@@ -261,3 +261,38 @@ func TestClient_ReachesTheBus(t *testing.T) {
 		}
 	}
 }
+
+func TestClient_DurableMessagesWaitInTheStream(t *testing.T) {
+	r := newRedis(t)
+	c := notification.NewClient(r, notification.WithDurable(), notification.WithPrefix("p:"))
+	ctx := context.Background()
+	for name, err := range map[string]error{
+		"notification": c.SendUserNotification(ctx, &notification.UserNotificationRequest{ID: "a", UserID: "1", Title: "T"}),
+		"broadcast":    c.Broadcast(ctx, "hello", 1),
+	} {
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	entries, err := r.XRange(ctx, "p:publish", "-", "+").Result()
+	if err != nil || len(entries) != 2 {
+		t.Fatalf("the stream has %v, %v; want 2 entries", entries, err)
+	}
+	for _, e := range entries {
+		var env struct{ ID string }
+		if err := json.Unmarshal([]byte(e.Values["message"].(string)), &env); err != nil {
+			t.Fatal(err)
+		}
+		if env.ID == "" || e.Values["id"] != env.ID {
+			t.Errorf("entry %v: its id is not that of the message", e.Values)
+		}
+	}
+	if e := entries[0].Values; e["channel"] != "notification:1" && entries[1].Values["channel"] != "notification:1" {
+		t.Errorf("no entry is for notification:1: %v", entries)
+	}
+	var wrong *notification.FieldError
+	err = c.SendToRoom(ctx, &notification.RoomMessageRequest{ID: strings.Repeat("x", 129), Room: "r", Text: "t"})
+	if !errors.As(err, &wrong) || wrong.Field != "id" {
+		t.Errorf("with a long id: %v", err)
+	}
+}

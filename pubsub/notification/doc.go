@@ -21,7 +21,9 @@
 // seen already.
 //
 // Delivery is that of Redis Pub/Sub, at most once: no error means that Redis has
-// taken the message, not that somebody was there to get it. A request that no
+// taken the message, not that somebody was there to get it. A client made with
+// [WithDurable] leaves messages in a stream for the gateways instead, which take
+// each once. A request that no
 // gateway would deliver is refused here, with a [*FieldError] that names the
 // field, or with [ErrTooLarge]; those are worth no second attempt.
 //

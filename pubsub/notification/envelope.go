@@ -32,10 +32,12 @@ type notificationData struct {
 	Read bool   `json:"read"`
 }
 
-// notificationEnvelope wraps content with an id that is also its
-// notification_id.
-func notificationEnvelope(content notificationContent) envelope {
-	id := newID()
+// notificationEnvelope wraps content with an id, a new one if that is "", which
+// is also its notification_id.
+func notificationEnvelope(id string, content notificationContent) envelope {
+	if id == "" {
+		id = newID()
+	}
 	return envelope{Type: message.TypeNotification, ID: id, Content: content, Data: &notificationData{ID: id}}
 }
 

@@ -181,3 +181,25 @@ func listening(channel string) (c *notification.Client, heard func() string, sto
 	}
 	return notification.NewClient(redisClient), heard, stop
 }
+
+// A message that must not be lost waits in Redis for the gateways. Its ID makes it
+// harmless to send it again when there was no answer.
+func ExampleWithDurable() {
+	server := startRedis()
+	defer server.Close()
+	redisClient := redis.NewClient(&redis.Options{Addr: server.Addr()})
+	defer redisClient.Close()
+
+	c := notification.NewClient(redisClient, notification.WithDurable())
+	request := &notification.UserNotificationRequest{ID: "order-42-paid", UserID: "42", Title: "Order 42 is paid"}
+	err := c.SendUserNotification(context.Background(), request)
+	if err != nil { // Redis may have it all the same
+		err = c.SendUserNotification(context.Background(), request)
+	}
+	if err != nil {
+		log.Fatal(err)
+	}
+	waiting, _ := redisClient.XRange(context.Background(), "websocket:publish", "-", "+").Result()
+	fmt.Println(waiting[0].Values["channel"], waiting[0].Values["id"])
+	// Output: notification:42 order-42-paid
+}

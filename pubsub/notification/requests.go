@@ -9,6 +9,7 @@ const (
 
 // SystemNotificationRequest is a notification for everybody.
 type SystemNotificationRequest struct {
+	ID       string `json:"id"`    // of the message; a new one when empty. Two with the same are one
 	Title    string `json:"title"` // needed
 	Body     string `json:"body"`
 	Icon     string `json:"icon"`     // a name the front end knows, such as "User"
@@ -18,6 +19,7 @@ type SystemNotificationRequest struct {
 
 // UserNotificationRequest is a notification for one user.
 type UserNotificationRequest struct {
+	ID       string `json:"id"`      // of the message; a new one when empty. Two with the same are one
 	UserID   string `json:"user_id"` // needed
 	Title    string `json:"title"`   // needed
 	Body     string `json:"body"`
@@ -28,6 +30,7 @@ type UserNotificationRequest struct {
 
 // SystemMessageRequest is an announcement to everybody.
 type SystemMessageRequest struct {
+	ID      string `json:"id"`      // of the message; a new one when empty. Two with the same are one
 	Message string `json:"message"` // needed
 	Level   string `json:"level"`   // LevelInfo when empty
 	Code    int    `json:"code"`    // the application's own
@@ -35,6 +38,7 @@ type SystemMessageRequest struct {
 
 // UserMessageRequest is a message to one user, of text or of any content.
 type UserMessageRequest struct {
+	ID       string `json:"id"`        // of the message; a new one when empty. Two with the same are one
 	From     string `json:"from"`      // user id of the sender, "" for the system
 	FromName string `json:"from_name"` // the sender's name to show
 	To       string `json:"to"`        // user id; needed
@@ -45,6 +49,7 @@ type UserMessageRequest struct {
 // RoomMessageRequest is a message to the members of a room, of text or of any
 // content.
 type RoomMessageRequest struct {
+	ID       string `json:"id"`        // of the message; a new one when empty. Two with the same are one
 	Room     string `json:"room"`      // needed
 	From     string `json:"from"`      // user id of the sender, "" for the system
 	FromName string `json:"from_name"` // the sender's name to show

@@ -12,6 +12,7 @@ import (
 
 // The longest names the gateways accept, in bytes.
 const (
+	maxIDBytes   = 128
 	maxUserBytes = 128
 	maxRoomBytes = 255
 )
@@ -35,14 +36,14 @@ func (r *SystemNotificationRequest) validate() error {
 	if r == nil {
 		return errNoRequest
 	}
-	return required("title", r.Title)
+	return cmp.Or(identity(r.ID), required("title", r.Title))
 }
 
 func (r *UserNotificationRequest) validate() error {
 	if r == nil {
 		return errNoRequest
 	}
-	return cmp.Or(name("user_id", r.UserID, maxUserBytes), required("title", r.Title))
+	return cmp.Or(identity(r.ID), name("user_id", r.UserID, maxUserBytes), required("title", r.Title))
 }
 
 func (r *SystemMessageRequest) validate() error {
@@ -52,21 +53,29 @@ func (r *SystemMessageRequest) validate() error {
 	if r.Level != "" && !slices.Contains(levels, r.Level) {
 		return &FieldError{"level", "is none of " + strings.Join(levels, ", ")}
 	}
-	return required("message", r.Message)
+	return cmp.Or(identity(r.ID), required("message", r.Message))
 }
 
 func (r *UserMessageRequest) validate() error {
 	if r == nil {
 		return errNoRequest
 	}
-	return cmp.Or(name("to", r.To, maxUserBytes), textOrContent(r.Text, r.Content))
+	return cmp.Or(identity(r.ID), name("to", r.To, maxUserBytes), textOrContent(r.Text, r.Content))
 }
 
 func (r *RoomMessageRequest) validate() error {
 	if r == nil {
 		return errNoRequest
 	}
-	return cmp.Or(name("room", r.Room, maxRoomBytes), textOrContent(r.Text, r.Content))
+	return cmp.Or(identity(r.ID), name("room", r.Room, maxRoomBytes), textOrContent(r.Text, r.Content))
+}
+
+// identity checks an id, which may be missing.
+func identity(id string) error {
+	if id == "" {
+		return nil
+	}
+	return name("id", id, maxIDBytes)
 }
 
 // textOrContent wants exactly one of the two.
