@@ -43,8 +43,10 @@ type Config struct {
 	Namespaces map[string]NamespaceConfig `koanf:"namespaces"`
 	// History is about all rooms that have one, and Inbox what is kept of the
 	// messages of each user.
-	History  LogsConfig     `koanf:"history"`
-	Inbox    HistoryConfig  `koanf:"inbox"`
+	History LogsConfig    `koanf:"history"`
+	Inbox   HistoryConfig `koanf:"inbox"`
+	// Intake is about what backends publish durably.
+	Intake   IntakeConfig   `koanf:"intake"`
 	Shutdown ShutdownConfig `koanf:"shutdown"`
 }
 
@@ -207,6 +209,14 @@ type HistoryConfig struct {
 	TTL  time.Duration `koanf:"ttl"`
 }
 
+// IntakeConfig is about what backends publish durably, by XADD.
+type IntakeConfig struct {
+	Enabled bool `koanf:"enabled"`
+	// DedupeWindow is how long the id of a message is remembered, also of one
+	// that was published plainly for a log.
+	DedupeWindow time.Duration `koanf:"dedupe_window"`
+}
+
 // LogsConfig is about the logs of rooms and inboxes.
 type LogsConfig struct {
 	// CheckInterval is how often a log that is silent is compared with Redis.
@@ -335,6 +345,7 @@ func DefaultConfig() Config {
 		Namespaces:         map[string]NamespaceConfig{defaultNamespace: {Join: allowAny, Publish: allowAny, History: HistoryConfig{TTL: defaultHistoryTTL}}},
 		History:            LogsConfig{CheckInterval: 30 * time.Second},
 		Inbox:              HistoryConfig{TTL: defaultInboxTTL},
+		Intake:             IntakeConfig{Enabled: true, DedupeWindow: 2 * time.Minute},
 		Shutdown:           ShutdownConfig{Timeout: 15 * time.Second},
 	}
 }

@@ -51,7 +51,7 @@ func (n *node) readiness() (status int, text string) {
 	switch {
 	case n.leaving.begun.Load():
 		return http.StatusServiceUnavailable, "draining"
-	case !n.ready.Load() || n.bus.Stats().Connects == 0:
+	case !n.ready.Load() || n.bus.Stats().Connects == 0 || !n.durable.ready():
 		return http.StatusServiceUnavailable, "starting"
 	case n.engine.OverCapacity():
 		return http.StatusServiceUnavailable, "over capacity"

@@ -34,6 +34,7 @@ type node struct {
 	engine   *engine.Engine
 	public   *http.ServeMux // what the engine serves
 	admin    *adminServer
+	durable  durable
 
 	together together
 	revoked  *revoked.Store
@@ -94,7 +95,7 @@ func (n *node) assemble(verifier *auth.Verifier) (err error) {
 	n.revoked = revoked.New(n.bus.Commands(), n.bus.Prefix())
 	n.publicRoutes(n.public)
 	n.admin = newAdminServer(n.cfg.AdminListen, n.metrics(), n.internalAPI(verifier))
-	return nil
+	return n.newDurable(&sessions)
 }
 
 // makeHub makes the hub, and has it tell of its users' status where that is shared.
@@ -144,6 +145,9 @@ func (n *node) run(ctx context.Context, out io.Writer) error {
 	revokedDone := spawn(func() error { return n.keepRevoked(background) })
 	noticed := spawn(func() error { return n.notify(background) })
 	togetherDone := spawn(func() error { return n.runTogether(background) })
+	taking, stopTaking := context.WithCancel(background)
+	defer stopTaking()
+	taken := spawn(func() error { return n.durable.run(taking) })
 
 	err := n.start(ctx)
 	if err == nil {
@@ -152,6 +156,8 @@ func (n *node) run(ctx context.Context, out io.Writer) error {
 		n.log.Info().Int64("connections", n.engine.Stats().WebSockets).Msg("stopping")
 		err = n.stop(context.WithoutCancel(ctx))
 	}
+	stopTaking()
+	err = errors.Join(err, <-taken) // which still needs the bus
 	stopBackground()
 	err = errors.Join(err, <-hubDone, <-busDone, <-gateDone, <-settled, <-rebalanced, <-localDone, <-noticed, <-revokedDone, <-togetherDone, n.bus.Close())
 	n.log.Info().Msg("stopped")

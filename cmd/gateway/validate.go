@@ -185,6 +185,7 @@ func (c Config) validateNamespaces() error {
 	}
 	p.seconds("history.check_interval", c.History.CheckInterval)
 	p.history("inbox", c.Inbox)
+	p.span("intake.dedupe_window", c.Intake.DedupeWindow, time.Second, 24*time.Hour)
 	return p.join()
 }
 
