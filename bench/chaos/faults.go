@@ -49,6 +49,7 @@ func (h *hand) do(ctx context.Context, f Fault) error {
 func (h *hand) nodeKill(ctx context.Context, f Fault) error {
 	n := h.world.nodes[f.Node]
 	n.kill()
+	h.presence.Died()
 	pause(ctx, f.For)
 	return n.up(ctx)
 }
@@ -58,6 +59,7 @@ func (h *hand) rolling(ctx context.Context, _ Fault) error {
 		if err := n.stop(); err != nil {
 			return err
 		}
+		h.presence.Died()
 		if err := n.up(ctx); err != nil {
 			return err
 		}

@@ -11,8 +11,8 @@ import (
 // used from any goroutine.
 //
 // A watcher's view of a user is wrong when it differs from the truth although
-// neither the truth nor Redis has changed for the allowance: the time that a
-// dead node's lease and the grace may take. An episode begins when a view becomes
+// the truth has not changed for the allowance, nor was Redis away, nor has a node
+// ended within it: the time that a dead node's lease and the grace may take. An episode begins when a view becomes
 // wrong and lasts until it is right, or until the watcher's connection ends, since
 // nothing can be told to who is not there. An offline edge for a user who was not
 // away for as long as the grace is a flap, unless nodes were cut off from each other
@@ -26,8 +26,9 @@ type Presence struct {
 	mu       sync.Mutex // guards the fields below
 	users    map[string]*truth
 	watchers map[string]map[string]*view
-	unsettle time.Time // Redis was away until then; zero: it is there
+	unsettle time.Time // until when nodes could not tell each other anything
 	away     bool
+	died     time.Time // a node, last
 	result   PresenceResult
 	events   []string // the first few faults, in words
 }
@@ -176,6 +177,14 @@ func (p *Presence) Settle() {
 	p.away, p.unsettle = false, p.now()
 }
 
+// Died says that a node has ended: who had left it just before may be thought to
+// be there until its lease is over.
+func (p *Presence) Died() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.died = p.now()
+}
+
 // Check compares all views with the truth; it is to be called a few times a
 // second.
 func (p *Presence) Check() {
@@ -203,8 +212,10 @@ func (p *Presence) compareLocked(now time.Time, t *truth, v *view) {
 		return
 	}
 	since := t.changed
-	if p.unsettle.After(since) {
-		since = p.unsettle
+	for _, later := range []time.Time{p.unsettle, p.died} {
+		if later.After(since) {
+			since = later
+		}
 	}
 	due := since.Add(p.allowance)
 	if v.changed.After(due) { // it was right, or has just been asked for

@@ -78,6 +78,14 @@ func TestPresence(t *testing.T) {
 			p.Check()
 			p.Told("w", "ann", false)
 		}, want: PresenceResult{Edges: 1}},
+		"a node has died in between": {play: func(p *Presence, c *clock) {
+			p.Went("ann")
+			c.advance(3 * time.Second)
+			p.Died()
+			c.advance(9 * time.Second)
+			p.Check()
+			p.Told("w", "ann", false)
+		}, want: PresenceResult{Edges: 1}},
 		"the watcher was away": {play: func(p *Presence, c *clock) {
 			p.Left("w")
 			p.Went("ann")
