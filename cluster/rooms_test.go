@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -60,23 +61,21 @@ func (f *fakeNode) start(t *testing.T, addr, id string) *Cluster {
 	if _, err := heard.Receive(ctx); err != nil {
 		t.Fatal(err)
 	}
-	ended := make(chan error, 2)
-	go func() {
-		for {
-			m, err := heard.ReceiveMessage(ctx)
-			if err != nil {
-				ended <- nil
-				return
-			}
+	var running sync.WaitGroup
+	running.Go(func() {
+		for m, err := heard.ReceiveMessage(ctx); err == nil; m, err = heard.ReceiveMessage(ctx) {
 			r.Receive(m.Payload)
 		}
-	}()
-	go func() { ended <- r.Run(ctx) }()
+	})
+	running.Go(func() {
+		if err := r.Run(ctx); err != nil {
+			t.Errorf("Run = %v, want nil", err)
+		}
+	})
 	t.Cleanup(func() {
 		cancel()
 		_ = heard.Close()
-		<-ended
-		<-ended
+		running.Wait()
 		_ = client.Close()
 	})
 	return c
