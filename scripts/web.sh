@@ -41,8 +41,16 @@ npm run -s types
 step "unit tests"
 npm test
 
+# What the gateway embeds is committed, so it must be what the sources make.
+pages() { find dist -type f -print0 | sort -z | xargs -0r sha256sum; }
+
 step "build"
+committed=$(pages)
 npm run -s build
+if [[ $(pages) != "$committed" ]]; then
+	echo "web/dist was not what its sources make. It is now: commit it." >&2
+	exit 1
+fi
 
 step "size"
 npm run -s size

@@ -71,11 +71,17 @@ func TestServe_DevelopmentHasAPage(t *testing.T) {
 	t.Parallel()
 	s := startSystem(t, func(c *Config) { c.Development, c.Engine.Echo = true, true })
 	page := s.a.get(t, "/")
-	if page.status != http.StatusOK || !strings.HasPrefix(page.header.Get("Content-Type"), "text/html") || !strings.Contains(page.body, "WebSocket") {
-		t.Errorf("/ answers %d %s %.100s, want a page", page.status, page.header.Get("Content-Type"), page.body)
+	if page.status != http.StatusOK || !strings.HasPrefix(page.header.Get("Content-Type"), "text/html") || !strings.Contains(page.header.Get("Content-Security-Policy"), "default-src 'none'") {
+		t.Errorf("/ answers %d %v %.100s, want a page with a policy", page.status, page.header, page.body)
 	}
-	if got := s.a.get(t, "/index.html"); got.status != http.StatusNotFound {
-		t.Errorf("/index.html answers %d, want 404", got.status)
+	asset := regexp.MustCompile(`assets/[^"]+\.js`).FindString(page.body)
+	if got := s.a.get(t, "/"+asset); got.status != http.StatusOK || !strings.Contains(got.header.Get("Content-Type"), "javascript") {
+		t.Errorf("the page's script %q answers %d %s, want JavaScript", asset, got.status, got.header.Get("Content-Type"))
+	}
+	for _, path := range []string{"/nowhere", "/assets/nowhere.js"} {
+		if got := s.a.get(t, path); got.status != http.StatusNotFound {
+			t.Errorf("%s answers %d, want 404", path, got.status)
+		}
 	}
 	var body struct {
 		Data struct{ Token string }

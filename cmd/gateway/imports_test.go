@@ -20,6 +20,7 @@ var arrows = map[string][]string{
 	"cmd/gateway":         {"session", "session/admission", "session/auth", "room", "engine", "message", "pubsub", "pubsub/stream", "pubsub/nodes", "pubsub/presence", "pubsub/revoked", "cluster", "api", "pubsub/sequencer", "pubsub/intake"},
 	"api":                 {"cluster", "pubsub/nodes", "session/auth", "message"},
 	"cluster":             {"pubsub/nodes"},
+	"web":                 {},
 	"pubsub/presence":     {},
 	"session":             {"session/admission", "session/auth", "room", "engine", "message"},
 	"session/admission":   {},

@@ -1,13 +1,13 @@
 package main
 
 import (
-	_ "embed"
 	"net/http"
 	"strconv"
 	"time"
 
 	"github.com/ginforge/gateway/engine"
 	"github.com/ginforge/gateway/session"
+	"github.com/ginforge/gateway/web"
 )
 
 // publicRoutes are the paths of the public listener. Their handlers run on the
@@ -28,7 +28,7 @@ func (n *node) publicRoutes(mux *http.ServeMux) {
 		}))
 	}
 	if n.cfg.Development {
-		mux.HandleFunc("/{$}", servePage)
+		mux.Handle("/", web.Demo())
 		mux.HandleFunc("/dev/token", n.serveToken)
 	}
 }
@@ -66,16 +66,6 @@ func codeOf(status int) int {
 		return 0
 	}
 	return status
-}
-
-//go:embed demo.html
-var demoPage []byte
-
-// servePage answers / in development mode.
-func servePage(w http.ResponseWriter, _ *http.Request) {
-	w.Header().Set("Content-Type", "text/html; charset=utf-8")
-	w.Header().Set("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; connect-src 'self' ws: wss:")
-	_, _ = w.Write(demoPage) // the client is gone
 }
 
 // serveToken hands a token to whoever asks; in development mode only.
