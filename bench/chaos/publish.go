@@ -53,6 +53,10 @@ func messageID(s ledger.Stamp) string { return fmt.Sprintf("p%d.%d", s.Log, s.N)
 // errUnheard is returned when Redis has answered that nobody heard a PUBLISH.
 var errUnheard = errors.New("chaos: nobody listens")
 
+// send makes one attempt to publish a message, with so many bytes more than it
+// needs.
+type send func(ctx context.Context, t target, s ledger.Stamp, pad int) error
+
 // publisher sends one message after the other, each until it is taken.
 type publisher struct {
 	book    *ledger.Book
@@ -61,7 +65,7 @@ type publisher struct {
 	rate    float64
 	repeats bool // whether what was not answered is sent again
 	targets func(r *rand.Rand) target
-	send    func(ctx context.Context, t target, s ledger.Stamp, pad int) error
+	send    send
 	rand    *rand.Rand
 	failed  *atomic.Int64 // attempts
 }
@@ -133,7 +137,7 @@ const replicaTimeout = time.Second
 
 // xadd returns a send that appends to the stream for publishers, as any language
 // can, and waits for a replica where there are any.
-func xadd(c redis.UniversalClient, topology redises.Topology) func(context.Context, target, ledger.Stamp, int) error {
+func xadd(c redis.UniversalClient, topology redises.Topology) send {
 	return func(ctx context.Context, t target, s ledger.Stamp, pad int) error {
 		one, err := masterOf(ctx, c, intakeKey)
 		if err != nil {
@@ -182,7 +186,7 @@ func masterOf(ctx context.Context, c redis.UniversalClient, key string) (redis.U
 
 // bare returns a send that uses PUBLISH, with or without ids in the messages. All
 // goes through one server, since a Cluster keeps no order between two.
-func bare(c redis.UniversalClient, topology redises.Topology, ids bool) func(context.Context, target, ledger.Stamp, int) error {
+func bare(c redis.UniversalClient, topology redises.Topology, ids bool) send {
 	return func(ctx context.Context, t target, s ledger.Stamp, pad int) error {
 		one, err := masterOf(ctx, c, intakeKey)
 		if err != nil {

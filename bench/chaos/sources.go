@@ -42,7 +42,7 @@ func newSources(o Options, set *redises.Set, book *ledger.Book, rooms []target, 
 		u := r.IntN(len(crowd.Inboxes()))
 		return target{log: crowd.Inboxes()[u], user: crowd.UserID(u)}
 	}
-	add := func(source ledger.Source, repeats bool, send func(context.Context, target, ledger.Stamp, int) error) *publisher {
+	add := func(source ledger.Source, repeats bool, send send) *publisher {
 		n := len(s.publishers) + 1
 		p := &publisher{
 			book: book, source: source, number: n, rate: each, repeats: repeats, targets: targets, send: send,
@@ -53,7 +53,7 @@ func newSources(o Options, set *redises.Set, book *ledger.Book, rooms []target, 
 	}
 	for k := range perSource {
 		ids := k == 0
-		add(ledger.Durable, true, goClient(s.client))
+		add(ledger.Durable, true, goClient(s.client, o.Topology))
 		add(ledger.Stream, true, xadd(s.client, o.Topology))
 		add(ledger.Bare, ids, bare(s.client, o.Topology, ids))
 	}
@@ -64,14 +64,18 @@ func newSources(o Options, set *redises.Set, book *ledger.Book, rooms []target, 
 }
 
 // goClient returns a send that uses the backends' client.
-func goClient(c redis.UniversalClient) func(context.Context, target, ledger.Stamp, int) error {
-	client := notification.NewClient(c)
+func goClient(c redis.UniversalClient, topology redises.Topology) send {
+	durable := notification.WithDurable()
+	if topology != redises.Standalone {
+		durable = notification.WithReplicas(1)
+	}
+	client := notification.NewClient(c, durable)
 	return func(ctx context.Context, t target, s ledger.Stamp, _ int) error {
 		content := map[string]any{"chaos": []int{s.Log, s.N}}
 		if t.room != "" {
-			return client.SendToRoom(ctx, &notification.RoomMessageRequest{Room: t.room, Content: content})
+			return client.SendToRoom(ctx, &notification.RoomMessageRequest{ID: messageID(s), Room: t.room, Content: content})
 		}
-		return client.SendUserMessage(ctx, &notification.UserMessageRequest{To: t.user, Content: content})
+		return client.SendUserMessage(ctx, &notification.UserMessageRequest{ID: messageID(s), To: t.user, Content: content})
 	}
 }
 

@@ -27,10 +27,6 @@ const (
 // defaultPrefix starts every channel unless WithPrefix says otherwise.
 const defaultPrefix = "websocket:"
 
-// durableStream is where durable messages wait for the gateways, after the
-// prefix.
-const durableStream = "publish"
-
 // ErrTooLarge is returned for a message that the gateways would drop for its
 // size.
 var ErrTooLarge = errors.New("notification: message is too large")
@@ -42,6 +38,7 @@ type Client struct {
 	prefix   string
 	maxBytes int
 	durable  bool
+	replicas int // that must have a durable message
 }
 
 // Option changes a Client.
@@ -57,21 +54,6 @@ func WithPrefix(prefix string) Option {
 // gateways' limits.message_bytes.
 func WithMaxBytes(n int) Option {
 	return func(c *Client) { c.maxBytes = n }
-}
-
-// WithDurable has messages wait in Redis, in a stream, until a gateway has taken
-// them: a message for which there was no error is taken, once, however many
-// gateways there are, and when there is none, later. A room or user whose
-// messages are kept gets it in any case; where nothing is kept, who is connected
-// then.
-//
-// Who gets an error does not know whether Redis has the message, and may send it
-// again with the same ID in the request: within the gateways' dedupe window (2
-// minutes unless configured) the second is a duplicate.
-//
-// The gateways delete what they have taken. Without any the stream grows.
-func WithDurable() Option {
-	return func(c *Client) { c.durable = true }
 }
 
 // NewClient returns a Client that publishes with r, which stays the caller's to
@@ -175,9 +157,7 @@ func (c *Client) publish(ctx context.Context, channel string, e envelope) error 
 		return fmt.Errorf("%w: %d bytes, allowed are %d", ErrTooLarge, len(payload), c.maxBytes)
 	}
 	if c.durable {
-		err = c.redis.XAdd(ctx, &redis.XAddArgs{
-			Stream: c.prefix + durableStream, Values: []any{"channel", channel, "message", payload, "id", e.ID},
-		}).Err()
+		err = c.append(ctx, channel, payload, e.ID)
 	} else {
 		err = c.redis.Publish(ctx, c.prefix+channel, payload).Err()
 	}
