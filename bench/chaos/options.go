@@ -70,8 +70,8 @@ const (
 	lease      = 10 * time.Second // of a node
 	slack      = 2 * time.Second
 	awayEvery  = 5 * time.Minute // how often each client leaves for a while
-	burstSize  = 300             // messages that pour into a room whose readers have stopped
-	burstBytes = 600             // of each of them
+	burstSize  = 400             // messages that pour into a room whose readers have stopped
+	burstBytes = 3000            // of each of them: together more than all buffers on the way
 )
 
 // rooms is how many rooms there are.
@@ -91,10 +91,11 @@ func (o Options) settings(redisURL, node string) []string {
 		"namespaces." + namespace + ".history.size=5000",
 		"history.check_interval=5s",
 		"inbox.size=1000",
-		"session.max_age=3m",
+		"session.max_age=1m",
 		"drain.grace=3s",
 		"shutdown.lb_delay=500ms",
 		"limits.message_bytes=4096",
 		"limits.write_buffer_bytes=32768",
+		"limits.replay_bytes=8388608", // what comes to a room in the longest absence, bursts included
 	}, o.Settings...)
 }

@@ -49,6 +49,7 @@ func (w *world) build(ctx context.Context, o Options) error {
 			return err
 		}
 	}
+	// Nobody knows its address yet, so that route is not called before it is set.
 	if w.balancer, err = proxy.Listen(w.route); err != nil {
 		return err
 	}
@@ -95,19 +96,25 @@ func probeAgain(ctx context.Context, n *node) {
 	}
 }
 
-// route sends a new client to a node that is ready, or to any that runs when none
-// is.
+// route sends a new client to the node with fewer clients of two that are ready, or
+// to any that runs when none is.
 func (w *world) route() (tag int, to string, ok bool) {
-	first := rand.IntN(len(w.nodes))
-	for _, wantReady := range []bool{true, false} {
-		for i := range w.nodes {
-			k := (first + i) % len(w.nodes)
-			if addr, ready, running := w.nodes[k].address(); running && (ready || !wantReady) {
-				return k, addr, true
-			}
+	best := -1
+	for _, k := range rand.Perm(len(w.nodes)) {
+		addr, ready, running := w.nodes[k].address()
+		switch {
+		case !running:
+		case !ready && best < 0:
+			tag, to, ok = k, addr, true
+		case ready && best < 0:
+			best, tag, to, ok = w.balancer.Count(k), k, addr, true
+		case ready && w.balancer.Count(k) < best:
+			return k, addr, true
+		case ready:
+			return tag, to, true
 		}
 	}
-	return 0, "", false
+	return tag, to, ok
 }
 
 // ErrRestless is returned when nodes do not become ready again after a fault.

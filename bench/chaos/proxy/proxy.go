@@ -32,6 +32,7 @@ type Proxy struct {
 
 	mu      sync.Mutex // guards the fields below
 	pairs   map[*pair]struct{}
+	counts  map[int]int     // of pairs, by tag
 	stalled func(Conn) bool // nil: nobody is
 	closed  bool
 }
@@ -42,7 +43,7 @@ func Listen(route Route) (*Proxy, error) {
 	if err != nil {
 		return nil, fmt.Errorf("proxy: %w", err)
 	}
-	p := &Proxy{listener: l, route: route, pairs: make(map[*pair]struct{})}
+	p := &Proxy{listener: l, route: route, pairs: make(map[*pair]struct{}), counts: make(map[int]int)}
 	p.active.Go(p.accept)
 	return p, nil
 }
@@ -52,6 +53,13 @@ func (p *Proxy) Addr() netip.AddrPort { return p.listener.Addr().(*net.TCPAddr).
 
 // Port is the port of Addr.
 func (p *Proxy) Port() int { return int(p.Addr().Port()) }
+
+// Count is how many connections have a tag.
+func (p *Proxy) Count(tag int) int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.counts[tag]
+}
 
 // Close ends all connections and waits until they have ended.
 func (p *Proxy) Close() {
@@ -157,6 +165,7 @@ func (p *Proxy) serve(client *net.TCPConn) {
 	pr.run()
 	p.mu.Lock()
 	delete(p.pairs, pr)
+	p.counts[tag]--
 	p.mu.Unlock()
 }
 
@@ -167,6 +176,7 @@ func (p *Proxy) add(pr *pair) bool {
 	ok := !p.closed
 	if ok {
 		p.pairs[pr] = struct{}{}
+		p.counts[pr.Tag]++
 	}
 	p.mu.Unlock()
 	if ok && stalled != nil && stalled(pr.Conn) {

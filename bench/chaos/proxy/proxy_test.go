@@ -99,6 +99,9 @@ func TestProxy_CutsThoseThatMatch(t *testing.T) {
 	echo(t, first, "a")
 	second := dial(t, p)
 	echo(t, second, "b")
+	if one, two, three := p.Count(1), p.Count(2), p.Count(3); one != 1 || two != 1 || three != 0 {
+		t.Errorf("Count = %d, %d, %d, want 1, 1, 0", one, two, three)
+	}
 	if n := p.Cut(func(c Conn) bool { return c.Tag == 1 }); n != 1 {
 		t.Errorf("Cut = %d, want 1", n)
 	}
