@@ -53,10 +53,11 @@ type Conn struct {
 
 	// wmu serialises senders, so that frames are never interleaved. It is taken
 	// before nbio's connection lock.
-	wmu sync.Mutex
+	wmu    sync.Mutex
+	behind *backlog // guarded by wmu; nil while the peer keeps up
 
 	flags    atomic.Uint32 // flag bits below
-	pending  atomic.Int32  // bytes cached by nbio for this connection
+	pending  atomic.Int32  // bytes that nbio holds for this connection
 	seen     atomic.Uint32 // tick of the last inbound byte
 	pinged   atomic.Uint32 // tick of the last ping
 	deadline atomic.Uint32 // tick at which OnDeadline is due; 0: never
@@ -68,7 +69,7 @@ type Conn struct {
 	windowBits uint8 // of the peer's inflater, with flagDeflate; set by Upgrade, then unchanged
 }
 
-// Bits of Conn.flags. They are only ever set, but for flagReplay.
+// Bits of Conn.flags. They are only ever set, but for the last three.
 const (
 	flagDeflate   = 1 << iota // permessage-deflate was negotiated
 	flagCloseSent             // a close frame was sent or is queued
@@ -76,6 +77,8 @@ const (
 	flagDiscard               // whatever still comes in is ignored
 	flagSlow                  // OnSlow has been called
 	flagReplay                // a replay waits for the peer; cleared when nothing waits
+	flagBehind                // there is a backlog; set and cleared with wmu held
+	flagPumping               // a pump has been called; cleared when it comes
 )
 
 func (c *Conn) has(bit uint32) bool { return c.flags.Load()&bit != 0 }
@@ -129,7 +132,12 @@ func (c *Conn) beginClose(r CloseReason) bool {
 		c.code = uint16(r.Code)
 	}
 	c.ep.engine.stats.closeSent(r.Code)
-	_ = c.writeLocked(appendClose(scratch[:0], r)) // an error means that it is gone already
+	frame := appendClose(scratch[:0], r)
+	if c.behind != nil {
+		_ = c.queueOwn(frame, true) // there is always room
+	} else {
+		_ = c.writeLocked(frame) // an error means that it is gone already
+	}
 	return true
 }
 
@@ -144,9 +152,9 @@ func (c *Conn) finish(r CloseReason) {
 	c.flags.Or(flagDiscard)
 	c.in = nil
 	c.Close(r)
-	// When something is queued, onWritten ends our half behind it. Nobody queues
-	// more: the close frame has been sent, and Close has waited for its sender.
-	if c.pending.Load() == 0 {
+	// When something waits, onWritten or a pump ends our half behind it. Nobody
+	// queues more: the close frame has been sent, and Close has waited for its sender.
+	if c.pending.Load() == 0 && !c.has(flagBehind) {
 		c.shutdown(false)
 	}
 }

@@ -5,13 +5,15 @@
 //
 // # Goroutines
 //
-// An engine runs one goroutine per poller, one per listener and one for the
+// An engine runs two goroutines per poller, one per listener and one for the
 // timing wheel, however many connections it holds. There is no goroutine,
 // timer or channel per connection.
 //
 //   - A poller reads its connections and calls Handler.OnMessage inline; the
 //     handler must not block, and the payload is only valid during the call.
 //   - Conn.Send, Conn.SendText and Conn.Close may be called from any goroutine.
+//   - A pump, one per poller, writes what waits for peers that do not keep up; see
+//     pump.go.
 //   - Handler.OnClose comes once, on nbio's close goroutine, and is the last
 //     call a handler gets.
 //

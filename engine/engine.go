@@ -35,6 +35,7 @@ type Engine struct {
 	limitedLog *limitedLog
 	http       *nbhttp.Engine
 	wheel      *wheel
+	pumps      []*pump
 	deflater   *deflater
 	onData     func(*nbio.Conn, []byte)
 
@@ -46,7 +47,9 @@ type Engine struct {
 	haltOnce sync.Once // guards stopping http, which does not bear it twice
 	halted   chan struct{}
 	running  sync.WaitGroup
-	stopTick context.CancelFunc // set by Start
+
+	// Set by Start.
+	stopTick, stopPumps context.CancelFunc
 }
 
 // Endpoint is what all connections of one path have in common.
@@ -78,8 +81,10 @@ func New(cfg Config, handler http.Handler, log zerolog.Logger) (*Engine, error) 
 		deflater:   newDeflater(cfg.Compression),
 		done:       make(chan struct{}),
 		halted:     make(chan struct{}),
+		pumps:      newPumps(cfg.Pollers),
 	}
-	e.wheel = newWheel(cfg, e.silent)
+	slow := slowLog{ticks: slowEvery}
+	e.wheel = newWheel(cfg, e.silent, func() { slow.tick(e.log, &e.stats) })
 	silenceNbio(log)
 	e.http = nbhttp.NewEngine(nbhttp.Config{
 		Name:              "gateway",
@@ -135,6 +140,11 @@ func (e *Engine) Start(ctx context.Context) error {
 	tickCtx, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	e.stopTick = cancel
 	e.running.Go(func() { e.wheel.run(tickCtx) })
+	pumpCtx, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	e.stopPumps = cancel
+	for _, p := range e.pumps {
+		e.running.Go(func() { p.run(pumpCtx) })
+	}
 	e.running.Go(e.acceptLoop)
 	return nil
 }
@@ -167,6 +177,7 @@ func (e *Engine) StopAccepting() {
 func (e *Engine) Stop(ctx context.Context) error {
 	e.StopAccepting()
 	e.stopTick()
+	e.stopPumps()
 	e.running.Wait()
 	e.haltOnce.Do(func() {
 		go func() { // ends when all connections have
@@ -205,6 +216,10 @@ func (c *Conn) writeOff() CloseCode {
 	c.wmu.Lock()
 	defer c.wmu.Unlock()
 	c.addPending(-int(c.pending.Load()))
+	if c.behind != nil {
+		c.behind.writeOff()
+		c.noBacklog()
+	}
 	if c.code == 0 {
 		return CloseAbnormal
 	}

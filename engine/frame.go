@@ -5,6 +5,7 @@ import (
 	"iter"
 	"math"
 	"sync"
+	"time"
 )
 
 // Opcode is the type of a frame (RFC 6455 §5.2).
@@ -47,6 +48,10 @@ type Frame struct {
 	op      Opcode
 	payload []byte // of a single frame: a part of plain
 	longest int    // length in bytes of the longest payload
+
+	class Class
+	key   uint64        // of ClassLatest
+	dies  time.Duration // of ClassDrop: when it is of no use any more, in sinceStart
 
 	deflateOnce sync.Once
 	deflated    []byte // set inside deflateOnce; aliases plain when not worth it

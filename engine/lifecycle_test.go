@@ -173,6 +173,7 @@ func TestEngine_CountsWhatHappens(t *testing.T) {
 		BytesIn: got.BytesIn, WritesOut: 6 + 5 + 6, BytesOut: got.BytesOut, // 6 handshakes, 5 pongs, 6 closes
 		ClosesSent: map[CloseCode]uint64{1000: 2, 4001: 1, 1002: 1, 0: 2},
 		ClosesSeen: map[CloseCode]uint64{1000: 2, 4001: 1, 0: 2},
+		Losses:     got.Losses,
 	}
 	if fmt.Sprint(got) != fmt.Sprint(want) || got.BytesIn == 0 || got.BytesOut == 0 {
 		t.Errorf("Stats = %+v, want %+v", got, want)

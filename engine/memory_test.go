@@ -16,7 +16,7 @@ import (
 func TestConn_Size(t *testing.T) {
 	t.Parallel()
 	for name, size := range map[string]struct{ got, most uintptr }{
-		"Conn":      {unsafe.Sizeof(Conn{}), 80},
+		"Conn":      {unsafe.Sizeof(Conn{}), 88},
 		"dueEntry":  {unsafe.Sizeof(dueEntry{}), 24},
 		"nbio.Conn": {unsafe.Sizeof(nbio.Conn{}), 208},
 	} {

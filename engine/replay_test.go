@@ -39,13 +39,13 @@ func TestReplay_HasRoomOfItsOwn(t *testing.T) {
 			t.Fatalf("Replay = %v", err)
 		}
 	}
-	waiting := int(rec.pending.Load())
+	waiting := rec.waitingNow()
 	if waiting <= usual || waiting > usual+more {
 		t.Errorf("%d bytes wait, want more than %d and at most %d", waiting, usual, usual+more)
 	}
 	readNumbered(t, p, 0, sent, size)
 	eventually(t, func() error {
-		if n, flag := rec.pending.Load(), rec.has(flagReplay); n != 0 || flag {
+		if n, flag := rec.waitingNow(), rec.has(flagReplay); n != 0 || flag {
 			return fmt.Errorf("%d bytes wait after all was read, and room for a replay: %v", n, flag)
 		}
 		return nil

@@ -13,15 +13,29 @@ type Stats struct {
 	WritesOut     uint64 // writes to upgraded connections
 	BytesOut      uint64 // bytes sent or queued to upgraded connections
 	PendingBytes  int64  // bytes that wait for slow peers, in all connections
+	Behind        int64  // connections with frames that wait
+	Crowded       int64  // and those with more than half of what may wait
 	PingsMissed   uint64 // connections closed because they went silent
 	ProtocolFails uint64 // connections closed because their peer broke the protocol
 	ClosesSent    map[CloseCode]uint64
 	ClosesSeen    map[CloseCode]uint64 // codes chosen by peers; unknown ones are under 0
+	Losses        []Loss               // what became of messages that waited and were not sent
+}
+
+// Loss is how many messages that waited for slow peers were not sent, by class and
+// cause. Which pairs there are is fixed.
+type Loss struct {
+	Class Class
+	Cause string
+	Count uint64
 }
 
 // counters are the live counters behind Stats.
 type counters struct {
 	open, webSockets, pending          atomic.Int64
+	behind, crowded                    atomic.Int64
+	crowdings                          atomic.Uint64 // times that a connection became crowded
+	losses                             [numClasses][numLosses]atomic.Uint64
 	accepted, acceptErrors             atomic.Uint64
 	framesIn, bytesIn                  atomic.Uint64
 	writesOut, bytesOut                atomic.Uint64
@@ -67,6 +81,26 @@ func (c *codeCounters) snapshot() map[CloseCode]uint64 {
 
 func (s *counters) closeSent(code CloseCode) { s.closesSentCodes.of(code).Add(1) }
 
+// lost counts messages that waited and are not sent.
+func (s *counters) lost(class Class, why int, n uint64) {
+	if class == classOwn {
+		class = ClassMust
+	}
+	s.losses[class][why].Add(n)
+}
+
+func (s *counters) lossesSnapshot() (list []Loss) {
+	only := [numLosses]Class{lostSuperseded: ClassLatest, lostExpired: ClassDrop, lostEvicted: ClassDrop}
+	for class := range numClasses {
+		for why, name := range lossNames {
+			if of := only[why]; of == ClassMust || of == class { // the others are refused or gone, of any class
+				list = append(list, Loss{class, name, s.losses[class][why].Load()})
+			}
+		}
+	}
+	return list
+}
+
 func (s *counters) sent(bytes int) {
 	s.writesOut.Add(1)
 	s.bytesOut.Add(uint64(bytes))
@@ -85,6 +119,9 @@ func (e *Engine) Stats() Stats {
 		WritesOut:     s.writesOut.Load(),
 		BytesOut:      s.bytesOut.Load(),
 		PendingBytes:  s.pending.Load(),
+		Behind:        s.behind.Load(),
+		Crowded:       s.crowded.Load(),
+		Losses:        s.lossesSnapshot(),
 		PingsMissed:   s.pingsMissed.Load(),
 		ProtocolFails: s.protocolFails.Load(),
 		ClosesSent:    s.closesSentCodes.snapshot(),

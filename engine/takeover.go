@@ -117,7 +117,7 @@ func (c *Conn) pong(payload []byte) error {
 	if c.has(flagCloseSent) {
 		return nil // nothing follows our close frame (RFC 6455 §5.5.1)
 	}
-	if int(c.pending.Load()) > 2*c.ep.limits.WriteBufferBytes {
+	if c.waiting() > 2*c.ep.limits.WriteBufferBytes {
 		return nil // a peer that sends pings and never reads gets no more answers
 	}
 	_ = c.writeLocked(*buf)

@@ -21,6 +21,7 @@ type wheel struct {
 	interval uint32 // ticks between pings, the number of slots
 	timeout  uint32 // ticks after a ping until silence is noticed
 	onSilent func(*Conn)
+	onTick   func() // called once a tick, on the wheel's goroutine
 
 	now  atomic.Uint32 // tick; written by the wheel's goroutine
 	next atomic.Uint32 // spreads connections over the slots
@@ -49,11 +50,12 @@ type dueEntry struct {
 	http    *nbio.Conn // a connection that should have been upgraded
 }
 
-func newWheel(c Config, onSilent func(*Conn)) *wheel {
+func newWheel(c Config, onSilent func(*Conn), onTick func()) *wheel {
 	w := &wheel{
 		interval: uint32(c.PingInterval / time.Second),
 		timeout:  uint32(c.PongTimeout / time.Second),
 		onSilent: onSilent,
+		onTick:   onTick,
 	}
 	longest := max(c.HandshakeTimeout, c.CloseTimeout, c.PingInterval)
 	w.slots = make([]slot, w.interval)
@@ -97,6 +99,7 @@ func (w *wheel) tick() {
 	}
 	clear(w.batch) // it must not keep what is closed meanwhile
 	w.expire(now)
+	w.onTick()
 }
 
 // members copies a slot, since nothing may be written under its lock.

@@ -144,7 +144,7 @@ func TestWheel_SilentPeerIsClosedAndCut(t *testing.T) {
 func TestWheel_AGapIsNotSilence(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		w := newWheel(DefaultConfig(), func(*Conn) { t.Error("found a connection silent") })
+		w := newWheel(DefaultConfig(), func(*Conn) { t.Error("found a connection silent") }, func() {})
 		stuck := &gap{}
 		c := &Conn{ep: &Endpoint{engine: &Engine{wheel: w}}, handler: stuck}
 		ctx, cancel := context.WithCancel(t.Context())
@@ -274,7 +274,7 @@ func TestWheel_RemoveKeepsTheOthers(t *testing.T) {
 	t.Parallel()
 	cfg := DefaultConfig()
 	cfg.PingInterval, cfg.PongTimeout = 2*time.Second, time.Second
-	w := newWheel(cfg, func(*Conn) {})
+	w := newWheel(cfg, func(*Conn) {}, func() {})
 	var all []*Conn
 	for range 1000 {
 		c := &Conn{}

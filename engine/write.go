@@ -17,26 +17,37 @@ import (
 // a write error the socket is shut down, epoll reports it, and the poller that
 // owns the connection closes it.
 //
-// Only what the socket does not take is given to nbio.Write, which keeps it and
-// flushes it from the poller when the socket is writable again. nbio tries the
+// Only what the socket does not take of a frame is given to nbio.Write, which keeps
+// it and flushes it from the poller when the socket is writable again; the frames
+// behind it wait in the backlog (see pump.go). nbio tries the
 // socket once more before that, and still closes the descriptor itself when the
 // peer has reset it in the microsecond since our own try. The churn tests count
 // what that costs: nothing that could be measured.
 
 // Send writes one frame, or what it joins, in one piece.
 //
-// It returns ErrClosed when the connection is closing or gone, and ErrSlow, after
-// Handler.OnSlow was called, when the peer does not keep up.
+// When the peer does not keep up, the frame waits, and those whose class allows it
+// may be dropped for others (see Class). It returns ErrClosed when the connection
+// is closing or gone, and ErrSlow, after Handler.OnSlow was called, when there is
+// no room for what must arrive.
 func (c *Conn) Send(f *Frame) error {
-	return c.sendBytes(c.wire(f))
+	one := [1]*Frame{f}
+	return c.told(c.sendFrames(c.wire(f), one[:]))
 }
 
 // wire returns the form of f that this connection gets.
-func (c *Conn) wire(f *Frame) []byte {
-	if !c.has(flagDeflate) || f.longest > 1<<c.windowBits && c.windowBits < maxWindowBits {
-		return f.plain
+func (c *Conn) wire(f *Frame) []byte { return c.form(f, c.deflates(f)) }
+
+// deflates reports whether f goes out compressed, all that it joins alike.
+func (c *Conn) deflates(f *Frame) bool {
+	return c.has(flagDeflate) && f.class != classOwn && (f.longest <= 1<<c.windowBits || c.windowBits == maxWindowBits)
+}
+
+func (c *Conn) form(f *Frame, deflated bool) []byte {
+	if deflated {
+		return f.compressed(c.ep.engine.deflater)
 	}
-	return f.compressed(c.ep.engine.deflater)
+	return f.plain
 }
 
 // SendAll writes several frames with one write; scratch is used to put them
@@ -46,7 +57,7 @@ func (c *Conn) SendAll(frames []*Frame, scratch []byte) ([]byte, error) {
 	for _, f := range frames {
 		scratch = append(scratch, c.wire(f)...)
 	}
-	return scratch, c.sendBytes(scratch)
+	return scratch, c.told(c.sendFrames(scratch, frames))
 }
 
 // Replay is SendAll for what the peer has asked for and needs not have read
@@ -63,7 +74,7 @@ func (c *Conn) SendText(payload []byte) error {
 	buf := encodePool.Get().(*[]byte)
 	defer encodePool.Put(buf)
 	*buf = append(appendHeader((*buf)[:0], OpText, false, len(payload)), payload...)
-	err := c.sendBytes(*buf)
+	err := c.told(c.sendOwn(*buf))
 	if cap(*buf) > 1<<16 {
 		*buf = nil
 	}
@@ -72,28 +83,60 @@ func (c *Conn) SendText(payload []byte) error {
 
 var encodePool = sync.Pool{New: func() any { return new([]byte) }}
 
-func (c *Conn) sendBytes(b []byte) error {
-	err := c.trySend(b)
+// told tells the handler, once, that the peer is too slow.
+func (c *Conn) told(err error) error {
 	if errors.Is(err, ErrSlow) && c.set(flagSlow) {
 		c.handler.OnSlow()
 	}
 	return err
 }
 
-func (c *Conn) trySend(b []byte) error {
+// sendFrames writes b, which is the frames as they go on the wire, or has the
+// frames wait.
+func (c *Conn) sendFrames(b []byte, frames []*Frame) error {
 	c.wmu.Lock()
 	defer c.wmu.Unlock()
-	if c.has(flagCloseSent) {
+	switch {
+	case c.has(flagCloseSent):
+		return ErrClosed
+	case c.waits():
+		return c.queue(frames)
+	}
+	n, err := c.writeSocket(b)
+	if err != nil {
 		return ErrClosed
 	}
-	if pending := int(c.pending.Load()); pending > 0 && pending+len(b) > c.writeLimit() {
-		return ErrSlow
+	c.ep.engine.stats.sent(n)
+	if n < len(b) {
+		return c.keep(frames, n)
 	}
-	err := c.writeLocked(b)
-	if c.pending.Load() == 0 && c.has(flagReplay) {
-		c.flags.And(^uint32(flagReplay))
+	c.flags.And(^uint32(flagReplay))
+	return nil
+}
+
+// sendOwn writes b, which is for this peer alone, or has a copy of it wait.
+func (c *Conn) sendOwn(b []byte) error {
+	c.wmu.Lock()
+	defer c.wmu.Unlock()
+	switch {
+	case c.has(flagCloseSent):
+		return ErrClosed
+	case c.waits():
+		return c.queueOwn(b, false)
+	default:
+		return c.writeLocked(b)
 	}
-	return err
+}
+
+// waits reports whether something waits for the peer. The caller holds wmu.
+func (c *Conn) waits() bool { return c.behind != nil || c.pending.Load() > 0 }
+
+// waiting is how many bytes wait for the peer. The caller holds wmu.
+func (c *Conn) waiting() int {
+	if c.behind != nil {
+		return c.behind.waiting()
+	}
+	return int(c.pending.Load())
 }
 
 // writeLimit is how many bytes may wait for the peer.
@@ -104,9 +147,9 @@ func (c *Conn) writeLimit() int {
 	return c.ep.limits.WriteBufferBytes
 }
 
-// writeLocked sends b at once, or queues what the socket does not take. Frames
-// of the protocol itself come here directly: they are exempt from the limit.
-// The caller holds wmu.
+// writeLocked sends b at once, or gives nbio what the socket does not take. Frames
+// of the protocol itself come here directly: they are exempt from the limit, and
+// go in front of the backlog. The caller holds wmu.
 func (c *Conn) writeLocked(b []byte) error {
 	n := 0
 	if c.pending.Load() == 0 {
@@ -115,12 +158,19 @@ func (c *Conn) writeLocked(b []byte) error {
 			return ErrClosed
 		}
 	}
-	c.ep.engine.stats.sent(len(b))
+	c.ep.engine.stats.sent(n)
 	if n == len(b) {
 		return nil
 	}
-	c.addPending(len(b) - n)
-	if _, err := c.nb.Write(b[n:]); err != nil {
+	return c.leaveToNbio(b[n:])
+}
+
+// leaveToNbio has b, which the socket did not take, sent by nbio when the socket
+// is writable. The caller holds wmu.
+func (c *Conn) leaveToNbio(b []byte) error {
+	c.ep.engine.stats.bytesOut.Add(uint64(len(b)))
+	c.addPending(len(b))
+	if _, err := c.nb.Write(b); err != nil {
 		return ErrClosed // what is pending is written off when the close is reported
 	}
 	return nil
@@ -175,16 +225,14 @@ func onWritten(nb *nbio.Conn, _ []byte, n int) {
 		return
 	}
 	c := (*Conn)(t)
-	const finished = flagDiscard | flagCloseSent
 	if c.addPending(-n) != 0 {
 		return
 	}
-	if c.has(flagReplay) {
-		c.flags.And(^uint32(flagReplay))
+	if c.has(flagBehind) {
+		c.ep.engine.call(c)
+		return
 	}
-	if c.flags.Load()&finished == finished {
-		_ = unix.Shutdown(nb.Hash(), unix.SHUT_WR)
-	}
+	c.caughtUp(func() { _ = unix.Shutdown(nb.Hash(), unix.SHUT_WR) })
 }
 
 // shutdown ends our half of the stream, or both halves: then the poller sees

@@ -14,6 +14,13 @@ func numbered(n, size int) *Frame {
 	return NewFrame(OpBinary, append(binary.BigEndian.AppendUint32(nil, uint32(n)), bytes.Repeat([]byte{byte(n)}, size-4)...))
 }
 
+// waitingNow is how many bytes wait for the peer.
+func (c *Conn) waitingNow() int {
+	c.wmu.Lock()
+	defer c.wmu.Unlock()
+	return c.waiting()
+}
+
 // readNumbered wants the frames numbered from..to of size bytes.
 func readNumbered(t *testing.T, p *peer, from, to, size int) {
 	t.Helper()
@@ -69,8 +76,11 @@ func TestSend_SlowReaderGetsWhatWasAccepted(t *testing.T) {
 			t.Fatal("half a gigabyte was accepted for a peer that does not read")
 		}
 	}
-	if pending := int(rec.pending.Load()); pending == 0 || pending > 1<<20 || e.Stats().PendingBytes != int64(pending) {
-		t.Errorf("pending = %d, in sum %d, want the same and at most the limit", pending, e.Stats().PendingBytes)
+	if waits := rec.waitingNow(); waits == 0 || waits > 1<<20 || e.Stats().PendingBytes != int64(waits) {
+		t.Errorf("%d bytes wait, in sum %d, want the same and at most the limit", waits, e.Stats().PendingBytes)
+	}
+	if n := rec.pending.Load(); n > size+10 {
+		t.Errorf("nbio holds %d bytes, want no more than one frame", n)
 	}
 	if err := rec.Send(numbered(0, size)); !errors.Is(err, ErrSlow) {
 		t.Errorf("Send to a full connection = %v, want ErrSlow", err)
@@ -80,8 +90,8 @@ func TestSend_SlowReaderGetsWhatWasAccepted(t *testing.T) {
 	}
 	readNumbered(t, p, 0, sent, size)
 	eventually(t, func() error {
-		if n := rec.pending.Load(); n != 0 || e.Stats().PendingBytes != 0 {
-			return fmt.Errorf("pending = %d, in sum %d after all was read", n, e.Stats().PendingBytes)
+		if n := rec.waitingNow(); n != 0 || e.Stats().PendingBytes != 0 || e.Stats().Behind != 0 {
+			return fmt.Errorf("%d bytes wait, in sum %d, after all was read", n, e.Stats().PendingBytes)
 		}
 		return nil
 	})
@@ -102,7 +112,7 @@ func TestSend_LargeFrameToAnIdlePeer(t *testing.T) {
 		}
 		readNumbered(t, p, n, n+1, 6<<20)
 		eventually(t, func() error {
-			if n := rec.pending.Load(); n != 0 {
+			if n := rec.waitingNow(); n != 0 {
 				return fmt.Errorf("pending = %d", n)
 			}
 			return nil
@@ -124,8 +134,8 @@ func TestSend_PongsToASlowReaderAreBounded(t *testing.T) {
 	}
 	answer(t, e, p, masked(0x81, []byte("all pings have been read")))
 	receive(t, rec.messages, "message")
-	if n := int(rec.pending.Load()); n > 60_000+3*10_000 {
-		t.Errorf("pending = %d after 10,000 pings", n)
+	if n := rec.waitingNow(); n > 60_000+3*10_000 {
+		t.Errorf("%d bytes wait after 10,000 pings", n)
 	}
 }
 

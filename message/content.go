@@ -101,6 +101,16 @@ func offsetField(field string, v Raw) (uint64, error) {
 	return n, nil
 }
 
+// EntityOf returns what a data_update tells of, {"entity":"user","id":"123"}, as
+// it is written; nil for what is not there.
+func EntityOf(content Raw) (entity, id Raw) {
+	v, err := lookUp(content, "entity", "id")
+	if err != nil {
+		return nil, nil
+	}
+	return v[0], v[1]
+}
+
 // TargetOf returns the user and the room that the content of a message is
 // addressed to, in {"to":"u1"} or {"room":"chat:1"}. Either is empty when it is
 // not there; content that is not an object has no target.

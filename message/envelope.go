@@ -136,6 +136,9 @@ func atOffset(err error, start int) error {
 	return err
 }
 
+// From returns who sent a message, as it is written: nil when that is not there.
+func (e *Envelope) From() Raw { return e.value(fieldFrom) }
+
 // value returns the value that has the meaning of f: the last one. It returns
 // nil when there is none or it is null.
 func (e *Envelope) value(f field) Raw {

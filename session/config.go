@@ -29,6 +29,9 @@ type Config struct {
 	MaxAge     time.Duration
 	Limits     Limits
 	Namespaces Namespaces
+	// DataUpdate is how messages of type data_update are delivered where no
+	// namespace says it.
+	DataUpdate Delivery
 	Inbox      History // of each user
 }
 
@@ -94,6 +97,9 @@ func (c Config) Validate() error {
 		}
 	}
 	if err := c.Inbox.validate("inbox"); err != nil {
+		return err
+	}
+	if err := c.DataUpdate.validate("delivery.data_update"); err != nil {
 		return err
 	}
 	return c.Namespaces.validate()

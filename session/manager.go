@@ -108,5 +108,6 @@ func StatusFrame(userID, userName string, online bool) *engine.Frame {
 	if online {
 		status = message.StatusOnline
 	}
-	return engine.NewFrame(engine.OpText, message.AppendUserStatus(nil, userID, userName, status, time.Now().Unix()))
+	frame := engine.NewFrame(engine.OpText, message.AppendUserStatus(nil, userID, userName, status, time.Now().Unix()))
+	return frame.Latest(statusKey(userID))
 }

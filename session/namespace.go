@@ -28,6 +28,7 @@ type Namespace struct {
 	Publish      Policy // which clients may send; backends always may
 	MessageBytes int    // bounds a message below Limits.MessageBytes; 0: that limit
 	History      History
+	Delivery     Delivery // to those who read too slowly; only without History
 }
 
 // DefaultNamespace is the name of the rules for rooms without rules of their own.
@@ -49,6 +50,9 @@ func (n Namespaces) validate() error {
 		if err := rules.History.validate("namespaces." + name + ".history"); err != nil {
 			return err
 		}
+		if err := rules.validateDelivery("namespaces." + name + ".delivery"); err != nil {
+			return err
+		}
 	}
 	if _, ok := n[DefaultNamespace]; !ok {
 		return fmt.Errorf("session: namespaces has no %q", DefaultNamespace)
@@ -58,6 +62,15 @@ func (n Namespaces) validate() error {
 
 // HasPresence reports whether members of a room learn each other's status.
 func (n Namespaces) HasPresence(room string) bool { return n.of(room).Presence }
+
+// validateDelivery refuses to drop what has an offset: clients would take it for
+// lost and ask for it.
+func (n Namespace) validateDelivery(name string) error {
+	if n.History.kept() && (n.Delivery.Class == DeliverLatest || n.Delivery.Class == DeliverDrop) {
+		return fmt.Errorf("session: %s.class is %q: allowed is must where history is kept", name, n.Delivery.Class)
+	}
+	return n.Delivery.validate(name)
+}
 
 // of returns the rules for a room.
 func (n Namespaces) of(room string) Namespace {

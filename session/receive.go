@@ -58,8 +58,9 @@ func (m *Manager) frameOf(in *inbound, to Target, name, payload string) *engine.
 	}
 	fill := fillFor(to, name, &in.env, in.raw, time.Now())
 	in.out = in.env.AppendDelivery(in.out[:0], fill)
-	m.stats.received(cmp.Or(fill.Type, in.env.Type))
-	return engine.NewFrame(engine.OpText, in.out)
+	typ := cmp.Or(fill.Type, in.env.Type)
+	m.stats.received(typ)
+	return m.classed(engine.NewFrame(engine.OpText, in.out), to, name, typ, &in.env)
 }
 
 // fillFor says what a payload lacks, or what its channel says better.

@@ -86,6 +86,7 @@ func sessionConfig(c Config) session.Config {
 			Publish:      session.Policy(rules.Publish),
 			MessageBytes: rules.MessageBytes,
 			History:      session.History(rules.History),
+			Delivery:     deliveryRule(rules.Delivery),
 		}
 	}
 	return session.Config{
@@ -110,8 +111,13 @@ func sessionConfig(c Config) session.Config {
 			WatchedUsers:     c.Limits.WatchedUsers,
 		},
 		Namespaces: namespaces,
+		DataUpdate: deliveryRule(c.Delivery.DataUpdate),
 		Inbox:      session.History(c.Inbox),
 	}
+}
+
+func deliveryRule(c DeliveryRuleConfig) session.Delivery {
+	return session.Delivery{Class: session.Class(c.Class), MaxAge: c.MaxAge}
 }
 
 // engineConfig is what package engine needs. In development any page may

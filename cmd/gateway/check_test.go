@@ -46,7 +46,7 @@ func TestCheck_PrintsAConfigurationFile(t *testing.T) {
 	}
 	want := DefaultConfig()
 	want.Development, want.Node = true, ":"
-	want.Namespaces["app.v1"] = NamespaceConfig{Join: allowCaps, Publish: allowAny, History: HistoryConfig{TTL: defaultHistoryTTL}}
+	want.Namespaces["app.v1"] = NamespaceConfig{Join: allowCaps, Publish: allowAny, History: HistoryConfig{TTL: defaultHistoryTTL}, Delivery: DeliveryRuleConfig{MaxAge: defaultMaxAge}}
 	if !reflect.DeepEqual(cfg, want) {
 		t.Errorf("the output reads as %+v, want %+v", cfg, want)
 	}

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/ginforge/gateway/session"
 	"github.com/ginforge/gateway/session/admission"
 )
 
@@ -46,7 +47,9 @@ type Config struct {
 	History LogsConfig    `koanf:"history"`
 	Inbox   HistoryConfig `koanf:"inbox"`
 	// Intake is about what backends publish durably.
-	Intake   IntakeConfig   `koanf:"intake"`
+	Intake IntakeConfig `koanf:"intake"`
+	// Delivery is for messages to clients that read too slowly.
+	Delivery DeliveryConfig `koanf:"delivery"`
 	Shutdown ShutdownConfig `koanf:"shutdown"`
 }
 
@@ -200,6 +203,19 @@ type NamespaceConfig struct {
 	MessageBytes int `koanf:"message_bytes"`
 	// History is what is kept of a room's messages.
 	History HistoryConfig `koanf:"history"`
+	// Delivery is what may happen to its messages when a client is slow.
+	Delivery DeliveryRuleConfig `koanf:"delivery"`
+}
+
+// DeliveryConfig has rules for messages by their type.
+type DeliveryConfig struct {
+	DataUpdate DeliveryRuleConfig `koanf:"data_update"`
+}
+
+// DeliveryRuleConfig is a class, must, latest or drop, and of drop the age.
+type DeliveryRuleConfig struct {
+	Class  string        `koanf:"class"`
+	MaxAge time.Duration `koanf:"max_age"`
 }
 
 // HistoryConfig says how much is kept: Size messages, 0 for none, none of them
@@ -226,6 +242,7 @@ type LogsConfig struct {
 // How long messages are kept unless it is said otherwise.
 const (
 	defaultHistoryTTL = 24 * time.Hour
+	defaultMaxAge     = 2 * time.Second
 	defaultInboxTTL   = 7 * 24 * time.Hour
 )
 
@@ -342,11 +359,12 @@ func DefaultConfig() Config {
 		ReconnectWindow:    5 * time.Second,
 		ReconnectWindowMax: 2 * time.Minute,
 		Drain:              DrainConfig{Rate: 500, Grace: 5 * time.Second},
-		Namespaces:         map[string]NamespaceConfig{defaultNamespace: {Join: allowAny, Publish: allowAny, History: HistoryConfig{TTL: defaultHistoryTTL}}},
+		Namespaces:         map[string]NamespaceConfig{defaultNamespace: {Join: allowAny, Publish: allowAny, History: HistoryConfig{TTL: defaultHistoryTTL}, Delivery: DeliveryRuleConfig{MaxAge: defaultMaxAge}}},
 		History:            LogsConfig{CheckInterval: 30 * time.Second},
 		Inbox:              HistoryConfig{TTL: defaultInboxTTL},
 		Intake:             IntakeConfig{Enabled: true, DedupeWindow: 2 * time.Minute},
 		Shutdown:           ShutdownConfig{Timeout: 15 * time.Second},
+		Delivery:           DeliveryConfig{DataUpdate: DeliveryRuleConfig{Class: string(session.DeliverMust), MaxAge: defaultMaxAge}},
 	}
 }
 

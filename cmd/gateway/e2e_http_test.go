@@ -96,7 +96,8 @@ func TestServe_DevelopmentHasAPage(t *testing.T) {
 // families are all metrics of the gateway's own, with their labels.
 var families = map[string]string{
 	"gateway_connections": "", "gateway_websockets": "", "gateway_connections_max": "", "gateway_users": "", "gateway_rooms": "",
-	"gateway_queue_bytes": "", "gateway_accepted_total": "", "gateway_accept_errors_total": "",
+	"gateway_queue_bytes": "", "gateway_backlogs": "", "gateway_slow_connections": "", "gateway_slow_lost_total": "cause",
+	"gateway_accepted_total": "", "gateway_accept_errors_total": "",
 	"gateway_wire_frames_in_total": "", "gateway_bytes_in_total": "", "gateway_writes_total": "", "gateway_bytes_out_total": "",
 	"gateway_pings_missed_total": "", "gateway_handshakes_total": "result", "gateway_frames_in_total": "type",
 	"gateway_refusals_total": "code", "gateway_deliveries_total": "result",

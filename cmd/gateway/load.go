@@ -93,6 +93,9 @@ func (n NamespaceConfig) withDefaults() NamespaceConfig {
 	if n.History.TTL == 0 {
 		n.History.TTL = defaultHistoryTTL
 	}
+	if n.Delivery.MaxAge == 0 {
+		n.Delivery.MaxAge = defaultMaxAge
+	}
 	return n
 }
 

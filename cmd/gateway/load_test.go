@@ -45,7 +45,8 @@ func TestLoad_EveryTypeFromEverySource(t *testing.T) {
 	want.JWT.Algorithms = []string{"RS256", "ES256"}
 	want.Engine.Compression.Enabled = true
 	kept := HistoryConfig{TTL: defaultHistoryTTL}
-	want.Namespaces["chat"] = NamespaceConfig{Presence: true, Join: allowAny, Publish: allowCaps, MessageBytes: 512, History: kept}
+	fades := DeliveryRuleConfig{MaxAge: defaultMaxAge}
+	want.Namespaces["chat"] = NamespaceConfig{Presence: true, Join: allowAny, Publish: allowCaps, MessageBytes: 512, History: kept, Delivery: fades}
 
 	for name, src := range map[string]sources{
 		"file": {file: writeFile(t, `
@@ -118,11 +119,12 @@ namespaces:
 		t.Fatal(err)
 	}
 	kept := HistoryConfig{TTL: defaultHistoryTTL}
+	fades := DeliveryRuleConfig{MaxAge: defaultMaxAge}
 	want := map[string]NamespaceConfig{
-		"default": {Join: allowAny, Publish: allowAny, History: kept},
-		"chat":    {Presence: true, Join: allowAny, Publish: allowAny, History: kept},
-		"app.v1":  {Join: allowNone, Publish: allowNone, History: kept},
-		"bare":    {Join: allowAny, Publish: allowAny, History: kept},
+		"default": {Join: allowAny, Publish: allowAny, History: kept, Delivery: fades},
+		"chat":    {Presence: true, Join: allowAny, Publish: allowAny, History: kept, Delivery: fades},
+		"app.v1":  {Join: allowNone, Publish: allowNone, History: kept, Delivery: fades},
+		"bare":    {Join: allowAny, Publish: allowAny, History: kept, Delivery: fades},
 	}
 	if !reflect.DeepEqual(cfg.Namespaces, want) {
 		t.Errorf("namespaces = %+v, want %+v", cfg.Namespaces, want)

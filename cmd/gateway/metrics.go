@@ -75,6 +75,8 @@ func clientMetrics() []metric {
 		gauge("revocations", "Revoked tokens, users and devices that this node knows.", func(n *node) float64 { return float64(n.sessions.Stats().Revoked) }),
 		gauge("rooms", "Rooms with at least one member.", func(n *node) float64 { return float64(n.hub.Stats().Rooms) }),
 		gauge("queue_bytes", "Bytes that wait for slow clients.", func(n *node) float64 { return float64(n.engine.Stats().PendingBytes) }),
+		gauge("backlogs", "Connections for which messages wait.", func(n *node) float64 { return float64(n.engine.Stats().Behind) }),
+		gauge("slow_connections", "Connections for which more than half of limits.write_buffer_bytes wait.", func(n *node) float64 { return float64(n.engine.Stats().Crowded) }),
 		counter("accepted_total", "TCP connections accepted.", func(n *node) float64 { return float64(n.engine.Stats().Accepted) }),
 		counter("accept_errors_total", "Connections that could not be accepted.", func(n *node) float64 { return float64(n.engine.Stats().AcceptErrors) }),
 		counter("wire_frames_in_total", "WebSocket messages and control frames received.", func(n *node) float64 { return float64(n.engine.Stats().FramesIn) }),
@@ -96,6 +98,11 @@ func clientMetrics() []metric {
 			put("sent", float64(s.Delivered))
 			put("slow", float64(s.Slow))
 			put("gone", float64(s.Gone))
+		}),
+		labelled("slow_lost_total", "Messages that waited for slow clients and were not sent, by class and cause.", "cause", func(n *node, put func(string, float64)) {
+			for _, l := range n.engine.Stats().Losses {
+				put(l.Class.String()+"_"+l.Cause, float64(l.Count))
+			}
 		}),
 		labelled("closes_sent_total", "Close frames sent, by code.", "code", func(n *node, put func(string, float64)) {
 			putAll(n.engine.Stats().ClosesSent, put, codeLabel)

@@ -182,7 +182,11 @@ func (c Config) validateNamespaces() error {
 		p.count(at+"message_bytes", rules.MessageBytes, 0, c.Limits.MessageBytes,
 			"bytes (0: as limits.message_bytes, which is the most)")
 		p.history(at+"history", rules.History)
+		p.delivery(at+"delivery", rules.Delivery, "")
+		p.unless(rules.History.Size == 0 || rules.Delivery.Class == "" || rules.Delivery.Class == string(session.DeliverMust),
+			at+"delivery.class", rules.Delivery.Class, "must where history is kept, since clients would ask for what is dropped")
 	}
+	p.delivery("delivery.data_update", c.Delivery.DataUpdate)
 	p.seconds("history.check_interval", c.History.CheckInterval)
 	p.history("inbox", c.Inbox)
 	p.span("intake.dedupe_window", c.Intake.DedupeWindow, time.Second, 24*time.Hour)
@@ -228,6 +232,14 @@ func (p *problems) span(name string, d, least, most time.Duration) {
 // maxHistoryTTL is how long Redis remembers which messages a silent log has given
 // offsets to, at the least.
 const maxHistoryTTL = 30 * 24 * time.Hour
+
+// delivery checks a rule; none is a class that it may have besides.
+func (p *problems) delivery(name string, d DeliveryRuleConfig, none ...string) {
+	p.oneOf(name+".class", d.Class, append([]string{string(session.DeliverMust), string(session.DeliverLatest), string(session.DeliverDrop)}, none...)...)
+	if d.Class == string(session.DeliverDrop) {
+		p.span(name+".max_age", d.MaxAge, time.Millisecond, session.MaxDeliveryAge)
+	}
+}
 
 func (p *problems) history(name string, h HistoryConfig) {
 	p.count(name+".size", h.Size, 0, session.MaxHistory, "messages (0: none are kept)")
