@@ -75,10 +75,12 @@ func (b *backend) heardBy(c *client) {
 	c.nothingMore()
 }
 
-// leads waits until the node sequences all partitions, or stands by for all.
+// leads waits until the node sequences all partitions.
 func (n *testNode) leads(t *testing.T) {
 	n.awaitMetric(t, "gateway_sequencer_leading", sequencer.Partitions)
 }
+
+// standsBy waits until the node is ready to take all partitions over.
 func (n *testNode) standsBy(t *testing.T) {
 	n.awaitMetric(t, "gateway_sequencer_standby", sequencer.Partitions)
 }

@@ -40,7 +40,9 @@ type Config struct {
 	// Settle is how long the leader of a new chain leaves the logs to those
 	// who have to end the chain before (250 ms).
 	Settle time.Duration
-	// Limits bound what each partition keeps (16,384 messages, 16 MiB).
+	// Limits bound what each partition keeps (262,144 messages, 64 MiB). A
+	// node that leads stops reading long before, so that it is what a standby
+	// may keep of what Redis has for a leader that is behind.
 	Limits Limits
 }
 
@@ -49,8 +51,8 @@ const (
 	defaultLeaseTTL  = 3 * time.Second
 	defaultMarkEvery = 300 * time.Millisecond
 	defaultSettle    = 250 * time.Millisecond
-	defaultMessages  = 16 << 10
-	defaultBytes     = 16 << 20
+	defaultMessages  = 256 << 10
+	defaultBytes     = 64 << 20
 	minLeaseTTL      = 300 * time.Millisecond
 )
 

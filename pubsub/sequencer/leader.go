@@ -148,5 +148,5 @@ func (m *Machine) Anchored() bool { return m.anchored }
 // Ready reports whether the node could take over without a loss.
 func (m *Machine) Ready() bool { return m.anchored && m.covered }
 
-// Owes reports whether the node has anything to append.
-func (m *Machine) Owes() bool { return m.owed > 0 }
+// Owed returns how many messages the node has to append.
+func (m *Machine) Owed() int { return m.owed }

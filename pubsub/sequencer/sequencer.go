@@ -22,6 +22,9 @@ const (
 	beat = 25 * time.Millisecond
 	// maxHeard is how much a feed may be ahead of Run.
 	maxHeard = 1024
+	// maxOwed is how many messages a node owes before it reads no more. Then
+	// Redis keeps what is due to it, within client-output-buffer-limit.
+	maxOwed = 16 << 10
 	// markChannel is where marks are published, after the prefix.
 	markChannel = "mark"
 )
@@ -141,11 +144,15 @@ func (s *Sequencer) loop(ctx context.Context, leave <-chan struct{}) {
 	defer tick.Stop()
 	var deadline time.Time
 	for {
+		heard := s.heard
+		if s.owed() > maxOwed {
+			heard = nil
+		}
 		select {
 		case <-leave:
 			leave, deadline = nil, time.Now().Add(leaveTimeout)
 			s.leave()
-		case h := <-s.heard:
+		case h := <-heard:
 			s.hear(h)
 		case answers := <-s.keeper.answers:
 			for _, a := range answers {
@@ -163,6 +170,14 @@ func (s *Sequencer) loop(ctx context.Context, leave <-chan struct{}) {
 		}
 		s.offer()
 	}
+}
+
+// owed returns how many messages this node is to append.
+func (s *Sequencer) owed() (n int) {
+	for _, p := range s.partitions {
+		n += p.machine.Owed()
+	}
+	return n
 }
 
 // leave begins the end: what stands by stands by no longer, and what leads hands
@@ -207,7 +222,7 @@ func (s *Sequencer) idle() bool {
 // left reports whether a node that ends has nothing to do any more.
 func (s *Sequencer) left() bool {
 	for _, p := range s.partitions {
-		if p.held || len(p.release) > 0 || p.machine.Owes() {
+		if p.held || len(p.release) > 0 || p.machine.Owed() > 0 {
 			return false
 		}
 	}

@@ -26,7 +26,7 @@ var rules = stream.Rules{Size: 100_000, TTL: time.Hour}
 
 // cluster is sequencers that share one Redis.
 type cluster struct {
-	t     *testing.T
+	t     testing.TB
 	addr  string
 	redis *redis.Client
 	store *stream.Store
@@ -40,7 +40,7 @@ type node struct {
 	ended  chan struct{}
 }
 
-func newCluster(t *testing.T, addr string) *cluster {
+func newCluster(t testing.TB, addr string) *cluster {
 	t.Helper()
 	client := redis.NewClient(&redis.Options{Addr: addr, MaxRetries: -1, Protocol: 2})
 	t.Cleanup(func() { _ = client.Close() })
@@ -109,7 +109,7 @@ func (c *cluster) start() *node {
 	return n
 }
 
-func (n *node) stop(t *testing.T) {
+func (n *node) stop(t testing.TB) {
 	t.Helper()
 	n.cancel()
 	select {
@@ -362,4 +362,28 @@ func TestSequencer_RedisRestarts(t *testing.T) {
 		c.publish("room:chat:1", fmt.Sprint(i+100))
 	}
 	c.want("room:chat:1", texts...)
+}
+
+// TestSequencer_BurstWaits: what comes faster than it can be appended is not
+// dropped, but left with Redis.
+func TestSequencer_BurstWaits(t *testing.T) {
+	t.Parallel()
+	c := newCluster(t, redistest.Start(t).Addr())
+	first := c.start()
+	c.start()
+	c.roles(1, 1)
+	const burst = 2 * maxOwed
+	var texts []string
+	pipe := c.redis.Pipeline()
+	for i := range burst {
+		texts = append(texts, fmt.Sprint(i))
+		pipe.Publish(context.Background(), "websocket:room:chat:1", fmt.Sprint(i))
+	}
+	if _, err := pipe.Exec(context.Background()); err != nil {
+		t.Fatal(err)
+	}
+	c.want("room:chat:1", texts...)
+	if s := first.Stats(); s.Overflowed > 0 {
+		t.Errorf("Stats = %+v, want nothing dropped", s)
+	}
 }

@@ -10,8 +10,8 @@ import (
 
 const (
 	// maxBatch and maxBatchBytes bound what a partition appends at once.
-	maxBatch      = 128
-	maxBatchBytes = 256 << 10
+	maxBatch      = 512
+	maxBatchBytes = 512 << 10
 	// appendTimeout bounds one batch.
 	appendTimeout = 3 * time.Second
 	// minRetry and maxRetry bound the pause after a batch that Redis did not
@@ -55,7 +55,7 @@ func (s *Sequencer) offer() {
 	}
 	var j job
 	for i, p := range s.partitions {
-		if !p.machine.Owes() {
+		if p.machine.Owed() == 0 {
 			continue
 		}
 		p.awake(time.Now())
