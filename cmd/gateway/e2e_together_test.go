@@ -45,8 +45,13 @@ func TestServe_PresenceOverNodes(t *testing.T) {
 		members[i].join("chat:1")
 		members[i].request(`{"type":"watch","id":"ID","content":{"users":["ann"]}}`) // told once nevertheless
 	}
-	members[0].awaitStatus(t, "mb", "online") // who shares the room
+	for _, m := range []string{"ma", "mb"} {
+		eventually(t, func() error { return inRoom(t, s.a, m, "chat:1") })
+	}
 	everybody := slices.Concat(watchers, members)
+	for _, c := range everybody {
+		c.sync() // the members have been told of each other, as far as they had to
+	}
 
 	first := s.a.connect(t, "ann")
 	for _, c := range everybody {
@@ -55,6 +60,9 @@ func TestServe_PresenceOverNodes(t *testing.T) {
 	second := s.b.connect(t, "ann")
 	second.join("chat:1")
 	first.join("chat:1")
+	for _, m := range members {
+		m.alive() // watching her, they know already
+	}
 	for _, c := range everybody {
 		ack := c.request(`{"type":"watch","id":"ID","content":{"users":["ann","mb"]}}`)
 		if got, want := string(ack.Content), `{"online":["ann","mb"]}`; got != want {
@@ -70,6 +78,16 @@ func TestServe_PresenceOverNodes(t *testing.T) {
 		c.awaitStatus(t, "ann", "offline")
 		c.nothingMore()
 	}
+}
+
+// inRoom returns an error unless Redis knows that a user is in a room with presence.
+func inRoom(t *testing.T, n *testNode, user, room string) error {
+	t.Helper()
+	lives, err := n.bus.Commands().HVals(t.Context(), n.bus.Prefix()+"presence:{"+user+"}").Result()
+	if err == nil && !strings.Contains(strings.Join(lives, ""), quote(room)) {
+		err = fmt.Errorf("%s is not in %s: %q", user, room, lives)
+	}
+	return err
 }
 
 // TestServe_QuestionsToAllNodes asks one node for what is spread over three.
