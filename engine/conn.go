@@ -79,6 +79,7 @@ const (
 	flagReplay                // a replay waits for the peer; cleared when nothing waits
 	flagBehind                // there is a backlog; set and cleared with wmu held
 	flagPumping               // a pump has been called; cleared when it comes
+	flagPlain                 // no WebSocket: a request that is answered later
 )
 
 func (c *Conn) has(bit uint32) bool { return c.flags.Load()&bit != 0 }

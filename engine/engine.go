@@ -203,7 +203,9 @@ func (e *Engine) closed(nb *nbio.Conn, _ error) {
 	case *takeover:
 		c := (*Conn)(s)
 		e.wheel.remove(c)
-		e.stats.webSockets.Add(-1)
+		if !c.has(flagPlain) {
+			e.stats.webSockets.Add(-1)
+		}
 		c.handler.OnClose(c.writeOff())
 	case *nbhttp.Parser:
 		s.CloseAndClean(nil)

@@ -7,23 +7,33 @@ import (
 	"time"
 
 	"github.com/ginforge/gateway/message"
+	"github.com/ginforge/gateway/room"
 	"github.com/ginforge/gateway/session/auth"
 )
 
 // WriteJSON answers with {"code":CODE,"message":"..","data":{..}}; data is what
 // fill appends to an open object, or left out.
 func WriteJSON(w http.ResponseWriter, status, code int, text string, fill func([]byte) []byte) {
+	b := jsonBody(code, text, fill)
+	setJSON(w.Header())
+	w.Header().Set("Content-Length", strconv.Itoa(len(b)))
+	w.WriteHeader(status)
+	_, _ = w.Write(b) // the client is gone
+}
+
+func setJSON(h http.Header) {
+	h.Set("Content-Type", "application/json")
+	h.Set("Cache-Control", "no-store")
+}
+
+// jsonBody is what WriteJSON writes.
+func jsonBody(code int, text string, fill func([]byte) []byte) []byte {
 	b := append([]byte(`{"code":`), strconv.Itoa(code)...)
 	b = message.AppendString(append(b, `,"message":`...), text)
 	if fill != nil {
 		b = append(fill(append(b, `,"data":{`...)), '}')
 	}
-	b = append(b, '}')
-	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("Cache-Control", "no-store")
-	w.Header().Set("Content-Length", strconv.Itoa(len(b)))
-	w.WriteHeader(status)
-	_, _ = w.Write(b) // the client is gone
+	return append(b, '}')
 }
 
 func writeError(w http.ResponseWriter, status int, text string) {
@@ -82,7 +92,7 @@ func (l *listings) allow(now time.Duration) bool {
 }
 
 // ServeOnlineUsers answers /ws/online-users, to holders of a token, with the
-// users of this node in the order of their ids; ?after=ID&limit=N pages.
+// users of all nodes in the order of their ids; ?after=ID&limit=N pages.
 func (m *Manager) ServeOnlineUsers(w http.ResponseWriter, r *http.Request) {
 	token, _ := auth.FromRequest(r, m.cfg.Cookie)
 	if _, err := m.verifier.Verify(token); err != nil {
@@ -100,12 +110,40 @@ func (m *Manager) ServeOnlineUsers(w http.ResponseWriter, r *http.Request) {
 		writeError(w, http.StatusTooManyRequests, "too many lists at once: try again in a second")
 		return
 	}
-	users := m.hub.OnlineUsers(query.Get("after"), limit)
-	total := m.hub.Stats().Users
-	WriteJSON(w, http.StatusOK, 0, "success", func(b []byte) []byte {
+	m.listUsers(w, query.Get("after"), limit)
+}
+
+// listUsers answers with a page of users. When other nodes have to be asked it
+// returns before.
+func (m *Manager) listUsers(w http.ResponseWriter, after string, limit int) {
+	if !m.nodes.Others() {
+		page := listOf(m.hub.OnlineUsers(after, limit), m.hub.Stats().Users)
+		WriteJSON(w, http.StatusOK, 0, "success", page)
+		return
+	}
+	answer, err := m.engine.Later(w)
+	if err != nil {
+		m.log.Debug().Err(err).Msg("list of users not answered later")
+		writeError(w, http.StatusInternalServerError, "this did not work")
+		return
+	}
+	header := http.Header{}
+	setJSON(header)
+	asked := m.nodes.OnlineUsers(after, limit, func(users []room.Presence, total int64) {
+		answer(http.StatusOK, header, jsonBody(0, "success", listOf(users, total)))
+	})
+	if !asked {
+		header.Set("Retry-After", "1")
+		answer(http.StatusTooManyRequests, header, jsonBody(http.StatusTooManyRequests, errBusy.message, nil))
+	}
+}
+
+// listOf appends a page of users to an open object.
+func listOf(users []room.Presence, total int64) func([]byte) []byte {
+	return func(b []byte) []byte {
 		b = strconv.AppendInt(append(b, `"total":`...), total, 10)
 		return message.AppendUsers(b, presentUsers(users))
-	})
+	}
 }
 
 // pageSize reads ?limit=.

@@ -12,6 +12,8 @@ import (
 // called once, at once or later on any goroutine, or never when the method
 // reports false: then too much is asked, and the client should try again.
 type Nodes interface {
+	// Others reports whether there are other nodes.
+	Others() bool
 	// Online reports for each of users whether it is online at any node.
 	Online(users []string, done func(online []bool)) bool
 	// InRoom tells of up to limit users in a room, and of how many connections.
@@ -42,6 +44,8 @@ type alone struct {
 	hub    *room.Hub
 	window time.Duration
 }
+
+func (a alone) Others() bool { return false }
 
 func (a alone) Online(users []string, done func([]bool)) bool {
 	done(a.hub.OnlineEach(users))

@@ -131,6 +131,11 @@ func TestServe_QuestionsToAllNodes(t *testing.T) {
 		}
 		return err
 	})
+	list := third.get(t, "/ws/online-users?after=ann&limit=2", "Authorization", "Bearer "+tokenOf("any"))
+	if want := `{"user_id":"u0","user_name":"Name of u0","devices":2},{"user_id":"u1","user_name":"Name of u1","devices":1}]`; list.status != 200 ||
+		!strings.Contains(list.body, want) {
+		t.Errorf("/ws/online-users is %d %s, want %s", list.status, list.body, want)
+	}
 	page, err := third.together.cluster.OnlineUsers(t.Context(), "ann", 2)
 	if err != nil || len(page.Users) != 2 || page.Users[0].UserID != "u0" || page.Users[1].UserID != "u1" {
 		t.Errorf("OnlineUsers behind ann = %+v, %v; want u0 and u1", page, err)

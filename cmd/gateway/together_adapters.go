@@ -136,6 +136,8 @@ func presences(users []cluster.Present) []room.Presence {
 // answer is what this node knows.
 type sessionNodes struct{ node *node }
 
+func (s sessionNodes) Others() bool { return s.node.together.nodes.Others() > 0 }
+
 func (s sessionNodes) Online(users []string, done func([]bool)) bool {
 	n := s.node
 	if n.together.presence == nil {
@@ -156,7 +158,7 @@ func (s sessionNodes) Online(users []string, done func([]bool)) bool {
 
 func (s sessionNodes) InRoom(name string, limit int, done func([]room.Presence, int)) bool {
 	n := s.node
-	if n.together.nodes.Others() == 0 {
+	if !s.Others() {
 		done(n.hub.InRoom(name, limit))
 		return true
 	}
@@ -173,7 +175,7 @@ func (s sessionNodes) InRoom(name string, limit int, done func([]room.Presence, 
 
 func (s sessionNodes) OnlineUsers(after string, limit int, done func([]room.Presence, int64)) bool {
 	n := s.node
-	if n.together.nodes.Others() == 0 {
+	if !s.Others() {
 		done(n.hub.OnlineUsers(after, limit), n.hub.Stats().Users)
 		return true
 	}
