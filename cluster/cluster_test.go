@@ -15,18 +15,18 @@ import (
 	"github.com/ginforge/gateway/pubsub/nodes"
 )
 
-// fakeNode is a Local with users of its own.
-type fakeNode struct {
+// fakeLocal is a Local with users of its own.
+type fakeLocal struct {
 	users   []Present
 	devices []Device
 	ended   []string
 }
 
-func (f *fakeNode) Members(_ string, limit int) ([]Present, int) {
+func (f *fakeLocal) Members(_ string, limit int) ([]Present, int) {
 	return f.users[:min(limit, len(f.users))], len(f.users)
 }
 
-func (f *fakeNode) OnlineUsers(after string, limit int) ([]Present, int64) {
+func (f *fakeLocal) OnlineUsers(after string, limit int) ([]Present, int64) {
 	var page []Present
 	for _, u := range f.users {
 		if u.UserID > after && len(page) < limit {
@@ -36,9 +36,9 @@ func (f *fakeNode) OnlineUsers(after string, limit int) ([]Present, int64) {
 	return page, int64(len(f.users))
 }
 
-func (f *fakeNode) Devices(string, int) []Device { return slices.Clone(f.devices) }
+func (f *fakeLocal) Devices(string, int) []Device { return slices.Clone(f.devices) }
 
-func (f *fakeNode) Disconnect(user string, which Selector, why Why) int {
+func (f *fakeLocal) Disconnect(user string, which Selector, why Why) int {
 	f.ended = append(f.ended, user+" "+which.DeviceID+" "+string(why))
 	return len(f.devices)
 }
@@ -51,13 +51,13 @@ func (nobody) Online(_ context.Context, users []string) ([]bool, error) {
 }
 
 // start runs a cluster of two nodes until the test ends; only a's is returned.
-func start(t *testing.T, a, b *fakeNode) *Cluster {
+func start(t *testing.T, a, b *fakeLocal) *Cluster {
 	t.Helper()
 	client := redis.NewClient(&redis.Options{Addr: miniredis.RunT(t).Addr(), Protocol: 2})
 	ctx, cancel := context.WithCancel(context.Background())
 	var first *Cluster
 	var ended []chan struct{}
-	for id, local := range map[string]*fakeNode{"a": a, "b": b} {
+	for id, local := range map[string]*fakeLocal{"a": a, "b": b} {
 		r, err := nodes.New(nodes.Config{ID: id, Prefix: "t:", AnswerTimeout: 10 * time.Second}, client, func() nodes.Load { return nodes.Load{} }, zerolog.Nop())
 		if err != nil {
 			t.Fatal(err)
@@ -104,8 +104,8 @@ func start(t *testing.T, a, b *fakeNode) *Cluster {
 
 func TestCluster_AnswersAreMerged(t *testing.T) {
 	t.Parallel()
-	a := &fakeNode{users: []Present{{"ann", "Ann", 1}, {"cleo", "Cleo", 1}}, devices: []Device{{ClientID: "1"}}}
-	b := &fakeNode{users: []Present{{"ann", "Ann", 2}, {"bob", "Bob", 1}}, devices: []Device{{ClientID: "3", DeviceID: "tv"}, {ClientID: "2"}}}
+	a := &fakeLocal{users: []Present{{"ann", "Ann", 1}, {"cleo", "Cleo", 1}}, devices: []Device{{ClientID: "1"}}}
+	b := &fakeLocal{users: []Present{{"ann", "Ann", 2}, {"bob", "Bob", 1}}, devices: []Device{{ClientID: "3", DeviceID: "tv"}, {ClientID: "2"}}}
 	c := start(t, a, b)
 	ctx := t.Context()
 
@@ -129,7 +129,7 @@ func TestCluster_AnswersAreMerged(t *testing.T) {
 
 func TestCluster_Drain(t *testing.T) {
 	t.Parallel()
-	c := start(t, &fakeNode{}, &fakeNode{})
+	c := start(t, &fakeLocal{}, &fakeLocal{})
 	if err := c.Drain(t.Context(), "b"); err == nil {
 		t.Error("a node was drained that cannot be")
 	}

@@ -28,6 +28,7 @@ func newAudience(t *testing.T, s *system) audience {
 	for _, c := range []*client{a.annA, a.annB, a.bob} {
 		c.join(backendRoom)
 	}
+	told(t, s.nodes()...)
 	a.settle()
 	return a
 }

@@ -45,9 +45,7 @@ func TestServe_PresenceOverNodes(t *testing.T) {
 		members[i].join("chat:1")
 		members[i].request(`{"type":"watch","id":"ID","content":{"users":["ann"]}}`) // told once nevertheless
 	}
-	for _, m := range []string{"ma", "mb"} {
-		eventually(t, func() error { return inRoom(t, s.a, m, "chat:1") })
-	}
+	told(t, s.nodes()...)
 	everybody := slices.Concat(watchers, members)
 	for _, c := range everybody {
 		c.sync() // the members have been told of each other, as far as they had to
@@ -80,14 +78,18 @@ func TestServe_PresenceOverNodes(t *testing.T) {
 	}
 }
 
-// inRoom returns an error unless Redis knows that a user is in a room with presence.
-func inRoom(t *testing.T, n *testNode, user, room string) error {
+// told waits until nodes have published what joining and leaving means to others;
+// it is not on its way any more when whoever is told has called sync behind it.
+func told(t *testing.T, nodes ...*testNode) {
 	t.Helper()
-	lives, err := n.bus.Commands().HVals(t.Context(), n.bus.Prefix()+"presence:{"+user+"}").Result()
-	if err == nil && !strings.Contains(strings.Join(lives, ""), quote(room)) {
-		err = fmt.Errorf("%s is not in %s: %q", user, room, lives)
+	for _, n := range nodes {
+		eventually(t, func() error {
+			if waiting := n.together.presence.Stats().Waiting; waiting > 0 {
+				return fmt.Errorf("%s has not written the presence of %d users", n.cfg.Node, waiting)
+			}
+			return nil
+		})
 	}
-	return err
 }
 
 // TestServe_QuestionsToAllNodes asks one node for what is spread over three.

@@ -96,6 +96,7 @@ type Presence struct {
 
 	mu    sync.Mutex      // guards the fields below
 	dirty map[string]news // users to be written
+	taken int             // users that are being written
 	// pending are the connections, by user, from Admit to Settled.
 	pending map[string][]string
 	// unasked are connections, by user, that were let in without asking Redis and
@@ -216,8 +217,13 @@ type change struct {
 func (p *Presence) flush(ctx context.Context) error {
 	p.mu.Lock()
 	dirty := p.dirty
-	p.dirty = map[string]news{}
+	p.dirty, p.taken = map[string]news{}, len(dirty)
 	p.mu.Unlock()
+	defer func() {
+		p.mu.Lock()
+		p.taken = 0
+		p.mu.Unlock()
+	}()
 	batch := make([]change, 0, min(len(dirty), maxBatch))
 	var failure error
 	for user, news := range dirty {

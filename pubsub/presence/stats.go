@@ -8,7 +8,7 @@ type Stats struct {
 	Edges    uint64 // changes that others were told of
 	Failures uint64 // round trips that failed and were tried again
 	Reaped   uint64 // users taken off after their node had died
-	Waiting  int    // users that wait to be written
+	Waiting  int    // users that are to be written
 	Admitted uint64 // devices let in
 	Refused  uint64 // devices refused by the limit
 	Replaced uint64 // devices that had to go for another
@@ -23,7 +23,7 @@ type counters struct {
 // Stats may be called from any goroutine.
 func (p *Presence) Stats() Stats {
 	p.mu.Lock()
-	waiting := len(p.dirty)
+	waiting := len(p.dirty) + p.taken
 	p.mu.Unlock()
 	c := &p.stats
 	return Stats{
