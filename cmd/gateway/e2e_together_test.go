@@ -173,7 +173,13 @@ func TestServe_KilledNode(t *testing.T) {
 		all.Wait()
 	}
 	come(doomed, 0)
-	eventually(t, func() error { return allOnline(t, s.a, users, name) })
+	metrics := "http://" + fmt.Sprint(p.logged("serving")["admin_listen"]) + "/metrics"
+	eventually(t, func() error {
+		if !strings.Contains(fetch(t, metrics).body, "gateway_presence_waiting 0\n") {
+			return errors.New("the presence of some is still to be told")
+		}
+		return nil
+	})
 	member, watcher := s.b.connect(t, "member"), s.a.connect(t, "watcher")
 	member.join("chat:1")
 	var watched []string
@@ -215,20 +221,6 @@ func TestServe_KilledNode(t *testing.T) {
 	}
 	member.nothingMore()
 	watcher.nothingMore()
-}
-
-// allOnline returns an error unless Redis knows all of the users.
-func allOnline(t *testing.T, n *testNode, users int, name func(int) string) error {
-	t.Helper()
-	var all []string
-	for i := range users {
-		all = append(all, name(i))
-	}
-	online, err := n.together.cluster.Online(t.Context(), all)
-	if err == nil && slices.Contains(online, false) {
-		err = errors.New("some users are not online")
-	}
-	return err
 }
 
 // visit opens a connection that joins a room by its token, and leaves it open.
