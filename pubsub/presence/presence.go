@@ -96,6 +96,7 @@ type Presence struct {
 
 	mu    sync.Mutex      // guards the fields below
 	dirty map[string]news // users to be written
+	order []string        // the same, in the order in which they became so
 	taken int             // users that are being written
 	// pending are the connections, by user, from Admit to Settled.
 	pending map[string][]string
@@ -130,9 +131,18 @@ func New(cfg Config, client redis.UniversalClient, node Node, lease Lease, log z
 // waits.
 func (p *Presence) Changed(user string) {
 	p.mu.Lock()
-	p.dirty[user] = p.dirty[user].and(news{})
+	p.addLocked(user, news{})
 	p.mu.Unlock()
 	p.notify()
+}
+
+// addLocked adds news about a user.
+func (p *Presence) addLocked(user string, n news) {
+	before, dirty := p.dirty[user]
+	if !dirty {
+		p.order = append(p.order, user)
+	}
+	p.dirty[user] = before.and(n)
 }
 
 // news is what is to be minded when a user is written.
@@ -154,7 +164,7 @@ func (p *Presence) Again(quiet bool) {
 	p.node.Users(func(user string) { users = append(users, user) })
 	p.mu.Lock()
 	for _, u := range users {
-		p.dirty[u] = p.dirty[u].and(news{quiet: quiet, again: true})
+		p.addLocked(u, news{quiet: quiet, again: true})
 	}
 	p.mu.Unlock()
 	p.notify()
@@ -216,8 +226,8 @@ type change struct {
 // flush writes what is dirty. What could not be written stays dirty.
 func (p *Presence) flush(ctx context.Context) error {
 	p.mu.Lock()
-	dirty := p.dirty
-	p.dirty, p.taken = map[string]news{}, len(dirty)
+	dirty, order := p.dirty, p.order
+	p.dirty, p.order, p.taken = map[string]news{}, nil, len(order)
 	p.mu.Unlock()
 	defer func() {
 		p.mu.Lock()
@@ -226,12 +236,13 @@ func (p *Presence) flush(ctx context.Context) error {
 	}()
 	batch := make([]change, 0, min(len(dirty), maxBatch))
 	var failure error
-	for user, news := range dirty {
+	for _, user := range order {
+		c := change{user: user, news: dirty[user]}
 		if failure != nil {
-			p.keep(change{user: user, news: news})
+			p.keep(c)
 			continue
 		}
-		batch = append(batch, change{user: user, news: news})
+		batch = append(batch, c)
 		if len(batch) == maxBatch {
 			failure = p.writeBatch(ctx, batch)
 			batch = batch[:0]
@@ -250,10 +261,10 @@ func (p *Presence) keep(batch ...change) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for _, c := range batch {
-		if later, changed := p.dirty[c.user]; changed {
+		later, changed := p.dirty[c.user]
+		p.addLocked(c.user, c.news)
+		if changed {
 			p.dirty[c.user] = c.and(later)
-		} else {
-			p.dirty[c.user] = c.news
 		}
 	}
 }
