@@ -148,6 +148,16 @@ func TestModel_NewcomerMeetsPausedLeader(t *testing.T) {
 // break.
 func walk(t *testing.T, w *world, all []step, b budget, seed uint64) {
 	t.Helper()
+	walkOn(t, w, all, b, seed)
+	w.run()
+	if w.problem != "" {
+		t.Fatalf("seed %d: %s\n%v", seed, w.problem, w)
+	}
+}
+
+// walkOn does not go to the end.
+func walkOn(t *testing.T, w *world, all []step, b budget, seed uint64) {
+	t.Helper()
 	r := rand.New(rand.NewPCG(seed, 0))
 	for range 600 {
 		s := all[r.IntN(len(all))]
@@ -161,10 +171,6 @@ func walk(t *testing.T, w *world, all []step, b budget, seed uint64) {
 		if w.problem != "" {
 			t.Fatalf("seed %d: %s\n%v", seed, w.problem, w)
 		}
-	}
-	w.run()
-	if w.problem != "" {
-		t.Fatalf("seed %d: %s\n%v", seed, w.problem, w)
 	}
 }
 
@@ -206,4 +212,33 @@ func TestModel_NeverTwice(t *testing.T) {
 		t.Errorf("%d of %d messages were lost: the walks come to nothing", lost, published)
 	}
 	t.Logf("%d of %d messages were lost", lost, published)
+}
+
+// TestModel_RedisRestarts cuts everybody off at once, with appends on their way.
+// What both nodes have heard is in the logs in the end, although neither leads
+// when it is back, and so is what is published while they come back.
+func TestModel_RedisRestarts(t *testing.T) {
+	all := steps(true)
+	for seed := range uint64(walks) {
+		w := led()
+		walkOn(t, w, all, budget{messages: 30, marks: 20, lostAnswers: 3}, seed)
+		for i := range w.nodes {
+			for w.hear(i) {
+			}
+		}
+		w.restart()
+		r := rand.New(rand.NewPCG(seed, 1))
+		first := r.IntN(2)
+		w.lease.standby = first // without which nobody connects
+		w.connect(first)
+		if r.IntN(2) == 0 {
+			w.publish("x")
+		}
+		w.connect(1 - first)
+		w.publish("y")
+		w.run()
+		if lost := w.lost(); w.problem != "" || len(lost) > 0 {
+			t.Fatalf("seed %d: %s, lost %v\n%v", seed, w.problem, lost, w)
+		}
+	}
 }

@@ -389,7 +389,7 @@ func (w *world) run() {
 				w.connect(i)
 				moved = true
 			}
-			for w.hear(i) || w.speak(i) || w.settle(i) || w.take(i, 100) || w.apply(i) || w.answer(i, false) || w.tell(i) {
+			for w.hear(i) || w.speak(i) || w.take(i, 100) || w.apply(i) || w.answer(i, false) || w.tell(i) {
 				moved = true
 			}
 		}
@@ -398,6 +398,12 @@ func (w *world) run() {
 				w.release(i) // as it would by itself
 			}
 			moved = w.elect(i) || moved
+		}
+		// As settling takes its time, the others have had theirs.
+		for i := range w.nodes {
+			if !moved {
+				moved = w.settle(i)
+			}
 		}
 	}
 }
