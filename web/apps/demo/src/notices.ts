@@ -30,6 +30,7 @@ export function useNotices(client: GatewayClient): void {
         message: content.body ?? "",
         type: "success",
         position: "top-right",
+        offset: 48,
       });
     }),
   ];
