@@ -20,11 +20,11 @@ const commandConnections = 8
 // not at all, or the error does not say which.
 func (b *Bus) Commands() redis.UniversalClient { return b.commands }
 
-// Store returns a store of logs on Commands, for those who wait for its answers
-// and repeat what has none: see stream.Order.
-func (b *Bus) Store() *stream.Store {
+// Appender returns what appends to logs by Commands, for those who wait for its
+// answers and repeat what has none: see stream.Order and stream.Careful.
+func (b *Bus) Appender() *stream.Careful {
 	_, cluster := b.commands.(*redis.ClusterClient)
-	return stream.New(b.commands, stream.Options{Prefix: b.cfg.Prefix, Sharded: cluster})
+	return stream.New(b.commands, stream.Options{Prefix: b.cfg.Prefix, Sharded: cluster}).Careful(b.cfg.Settle)
 }
 
 // Prefix begins the name of every channel and key: Config.Prefix.

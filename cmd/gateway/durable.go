@@ -36,7 +36,7 @@ func (n *node) newDurable(rules *session.Config) (err error) {
 				return logKey(c.key), true
 			},
 			Prepare: func(channel, payload string) (stream.Append, error) { return n.prepare(rules, channel, payload) },
-		}, n.bus.Commands(), n.bus.NewClient, n.bus.Store(), n.component("sequencer"))
+		}, n.bus.Commands(), n.bus.NewClient, n.bus.Appender(), n.component("sequencer"))
 		if err != nil {
 			return err
 		}
@@ -45,7 +45,7 @@ func (n *node) newDurable(rules *session.Config) (err error) {
 		n.durable.intake, err = intake.New(intake.Config{
 			Node: n.cfg.Node, Prefix: n.cfg.Redis.Prefix, DedupeWindow: n.cfg.Intake.DedupeWindow,
 			Resolve: func(channel, text string) (intake.Message, error) { return n.resolve(rules, channel, text) },
-		}, n.bus.Commands(), n.bus.NewClient, n.bus.Store(), n.component("intake"))
+		}, n.bus.Commands(), n.bus.NewClient, n.bus.Appender(), n.component("intake"))
 	}
 	return err
 }

@@ -72,6 +72,7 @@ type Queued struct {
 	store   *Store
 	results []Result
 	groups  []group
+	once    bool // what was not executed is not tried again
 }
 
 // group are the messages of a batch that go to one log: one run of the script.
@@ -143,7 +144,9 @@ func (g *group) add(n names, i int, a *Append) {
 func (q *Queued) Results(ctx context.Context) []Result {
 	for i := range q.groups {
 		g := &q.groups[i]
-		q.retry(ctx, g)
+		if !q.once {
+			q.retry(ctx, g)
+		}
 		answer, err := g.cmd.StringSlice()
 		q.answer(g, &answerReader{rest: answer, err: err})
 	}
