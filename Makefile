@@ -30,7 +30,7 @@ run: build ## build and start the gateway with configs/development.yaml (CONFIG=
 setup: ## install what the tests need: redis-server, the linter (quick when all is there)
 	@bash scripts/setup.sh
 
-test: ## everything CI runs: setup, vet, lint, all tests with -race, web/, short fuzzing
+test: ## everything CI runs: setup, vet, lint, all tests with -race, chaos-short, web/, short fuzzing
 	@bash scripts/setup.sh
 	@bash scripts/test.sh
 

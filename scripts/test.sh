@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # The checks behind `make test`, in the order in which they fail fastest:
 # vet, linters, all tests with the race detector, the tests that the race
-# detector would falsify (build tag !race: allocation counts), the browser side,
-# short fuzzing.
+# detector would falsify (build tag !race: allocation counts), a minute of faults
+# in which no message may be lost, the browser side, short fuzzing.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -27,6 +27,9 @@ if [[ ${#no_race[@]} -gt 0 ]]; then
 	step "go test without -race: ${no_race[*]}"
 	go test -timeout 10m "${no_race[@]}"
 fi
+
+step "chaos, a minute of faults"
+make -s chaos-short
 
 step "web"
 bash scripts/web.sh
