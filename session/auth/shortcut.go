@@ -5,6 +5,7 @@ import (
 	"crypto"
 	"crypto/hmac"
 	"encoding/base64"
+	"encoding/json"
 	"hash"
 	"strings"
 	"sync"
@@ -98,5 +99,6 @@ func (m *macState) check(token string, header int) bool {
 		return false
 	}
 	m.claims = claims{}
-	return m.claims.UnmarshalJSON(m.plain) == nil
+	// UnmarshalJSON relies on being given one whole value, as encoding/json does.
+	return json.Valid(m.plain) && m.claims.UnmarshalJSON(m.plain) == nil
 }

@@ -47,6 +47,7 @@ func TestVerifier_TakesTheShortcutForAKnownHeaderOnly(t *testing.T) {
 		"the secret of others":   {signRaw(t, `{"alg":"HS256","typ":"JWT"}`, `{}`, jwt.SigningMethodHS256, []byte("other")), false},
 		"expired":                {signClaims(t, `{"user_id":"u1","exp":1}`), false},
 		"broken claims":          {signClaims(t, `{"user_id":`), false},
+		"claims and more":        {signClaims(t, `{"user_id":"u1"}"`), false},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -99,7 +100,7 @@ func FuzzVerifier_Shortcut(f *testing.F) {
 	long, short := newVerifier(f, Config{Secret: testSecret}), taught(f)
 	for _, claims := range []string{
 		`{"user_id":"u1","username":"Ann","exp":99999999999,"rooms":["a"],"caps":["*"]}`, `{"user_id":7,"nbf":1}`,
-		`{"sub":"u\u0031","exp":1e10}`, `{"user_id":"u1","exp":-1}`, `{"user_id":"u1","aud":["x"],"iss":"y"}`, `null`, `{`,
+		`{"sub":"u\u0031","exp":1e10}`, `{"user_id":"u1","exp":-1}`, `{"user_id":"u1","aud":["x"],"iss":"y"}`, `null`, `{`, `{}"`,
 	} {
 		f.Add(claims)
 	}
