@@ -1,7 +1,8 @@
-import { spawn, type ChildProcess } from "node:child_process";
+import { execFile, spawn, type ChildProcess } from "node:child_process";
 import { createHmac } from "node:crypto";
 import { createServer } from "node:net";
 import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
 
 export const gatewayBinary = fileURLToPath(new URL("../../bin/gateway", import.meta.url));
 const secret = "only-for-the-browser-tests-0123456789";
@@ -48,11 +49,15 @@ export class Gateway {
     readonly port: number,
     private readonly redis: string,
     private readonly prefix: string,
+    private readonly settings: Record<string, string>,
   ) {}
 
-  /** @param prefix keeps tests on one Redis apart, and makes nodes one system */
-  static async start(redis: string, prefix: string): Promise<Gateway> {
-    const gateway = new Gateway(await freePort(), redis, prefix);
+  /**
+   * @param prefix keeps tests on one Redis apart, and makes nodes one system
+   * @param settings more of the configuration, by key
+   */
+  static async start(redis: string, prefix: string, settings: Record<string, string> = {}): Promise<Gateway> {
+    const gateway = new Gateway(await freePort(), redis, prefix, settings);
     await gateway.start();
     return gateway;
   }
@@ -72,6 +77,7 @@ export class Gateway {
       "inbox.size": "100",
       reconnect_window: "1s",
       "log.level": "warn",
+      ...this.settings,
     };
     const flags = Object.entries(settings).flatMap(([key, value]) => ["--set", `${key}=${value}`]);
     const child = spawn(gatewayBinary, ["serve", ...flags], { stdio: ["ignore", "ignore", "pipe"] });
@@ -82,6 +88,12 @@ export class Gateway {
       const answer = await fetch(`http://127.0.0.1:${this.port}/readyz`).catch(() => undefined);
       return answer?.status === 200;
     });
+  }
+
+  /** Publishes as a backend does, on a channel named without the prefix. */
+  async publish(channel: string, envelope: object): Promise<void> {
+    const flags = ["--redis-url", this.redis, "--set", `redis.prefix=${this.prefix}`];
+    await promisify(execFile)(gatewayBinary, ["publish", ...flags, channel, JSON.stringify(envelope)]);
   }
 
   /** Ends it, by default as a crash would. */

@@ -1,0 +1,92 @@
+import { readFileSync } from "node:fs";
+import { createRequire } from "node:module";
+import type { AxeResults } from "axe-core";
+import type { BrowserContext, Locator, Page } from "playwright-core";
+import type { Gateway } from "./processes.ts";
+
+/** What the demo page needs of its gateway. */
+export const demoSettings = { development: "true", "namespaces.chat.presence": "true" };
+
+const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
+
+/** A person at the demo page. */
+export class Visitor {
+  private constructor(
+    readonly page: Page,
+    /** What the page has complained of. */
+    readonly complaints: string[],
+    /** What it has sent. */
+    readonly sent: string[],
+  ) {}
+
+  /** Opens the page for a user, or for nobody. */
+  static async open(
+    context: BrowserContext,
+    gateway: Gateway,
+    name?: string,
+    device?: string,
+  ): Promise<Visitor> {
+    const page = await context.newPage();
+    const complaints: string[] = [];
+    const sent: string[] = [];
+    page.on("websocket", (socket) => socket.on("framesent", ({ payload }) => sent.push(String(payload))));
+    page.on("pageerror", (error) => complaints.push(error.message));
+    const query = new URLSearchParams({ ...(name && { name }), ...(device && { device }) });
+    await page.goto(`http://127.0.0.1:${gateway.port}/?${query.toString()}`);
+    const visitor = new Visitor(page, complaints, sent);
+    if (name) await visitor.sees("Connected");
+    return visitor;
+  }
+
+  text(text: string): Locator {
+    return this.page.getByText(text, { exact: true });
+  }
+
+  async sees(text: string, timeout = 20_000): Promise<void> {
+    await this.text(text).first().waitFor({ timeout });
+  }
+
+  button(name: string | RegExp): Locator {
+    return this.page.getByRole("button", { name });
+  }
+
+  /** Somebody in the list of those who are in the room. */
+  member(name: string): Locator {
+    return this.page.getByRole("complementary").getByRole("button", { name });
+  }
+
+  /** Waits until nothing moves any more: colours change on the way. */
+  async still(): Promise<void> {
+    await this.page.waitForFunction(() =>
+      document.getAnimations().every(({ playState }) => playState !== "running"),
+    );
+  }
+
+  get composer(): Locator {
+    return this.page.getByPlaceholder("Write a message");
+  }
+
+  /** Writes into the conversation that is open. */
+  async write(text: string): Promise<void> {
+    await this.composer.fill(text);
+    await this.composer.press("Enter");
+    await this.sees(text);
+  }
+
+  /** The lines of the conversation that is open. */
+  lines(): Promise<string[]> {
+    return this.page.locator(".bubble").allTextContents();
+  }
+
+  /** What axe-core finds wrong with the page as it is that would keep somebody out. */
+  async barriers(): Promise<string[]> {
+    // Its own policy keeps the page from running what it did not bring; the debugger may.
+    await this.page.evaluate(axe);
+    const { violations } = await this.page.evaluate(() =>
+      (window as unknown as { axe: { run: () => Promise<AxeResults> } }).axe.run(),
+    );
+    return violations
+      .filter(({ impact }) => impact === "serious" || impact === "critical")
+      .map(({ id, help, nodes }) => `${id}: ${help}: ${nodes.map(({ html }) => html).join(" ")}`);
+  }
+}
