@@ -50,7 +50,7 @@ func (w *world) build(ctx context.Context, o Options) error {
 		}
 	}
 	// Nobody knows its address yet, so that route is not called before it is set.
-	if w.balancer, err = proxy.Listen(w.route); err != nil {
+	if w.balancer, err = proxy.Listen(w.route, balancerBytes); err != nil {
 		return err
 	}
 	watch, cancel := context.WithCancel(context.WithoutCancel(ctx))
@@ -116,6 +116,10 @@ func (w *world) route() (tag int, to string, ok bool) {
 	}
 	return tag, to, ok
 }
+
+// balancerBytes are the buffers of the load balancer's sockets: small, so that a node
+// feels it when a client does not read.
+const balancerBytes = 32 << 10
 
 // ErrRestless is returned when nodes do not become ready again after a fault.
 var ErrRestless = errors.New("chaos: not all nodes are ready and connected to Redis")

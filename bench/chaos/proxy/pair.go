@@ -7,8 +7,7 @@ import (
 	"sync"
 )
 
-// bufferBytes is what a proxy holds of each direction, and asks the kernel to
-// hold in each of its sockets.
+// bufferBytes is what a proxy itself holds of each direction.
 const bufferBytes = 8 << 10
 
 // pair is the two sides of one connection.
@@ -18,12 +17,16 @@ type pair struct {
 	gate           *gate
 }
 
+// shrink sets the size of the kernel's buffers.
+func (pr *pair) shrink(bytes int) {
+	for _, c := range []*net.TCPConn{pr.client, pr.server} {
+		_ = c.SetReadBuffer(bytes) // none of these is worth failing for
+		_ = c.SetWriteBuffer(bytes)
+	}
+}
+
 // run passes bytes both ways until both sides have ended.
 func (pr *pair) run() {
-	for _, c := range []*net.TCPConn{pr.client, pr.server} {
-		_ = c.SetReadBuffer(bufferBytes) // none of these is worth failing for
-		_ = c.SetWriteBuffer(bufferBytes)
-	}
 	var back sync.WaitGroup
 	back.Go(func() { pr.pass(pr.client, pr.server) })
 	pr.pass(pr.server, pr.client)

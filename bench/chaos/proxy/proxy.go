@@ -26,9 +26,10 @@ func To(addr string) Route { return func() (int, string, bool) { return 0, addr,
 
 // Proxy passes TCP connections on. Its methods may be called from any goroutine.
 type Proxy struct {
-	listener net.Listener
-	route    Route
-	active   sync.WaitGroup
+	listener    net.Listener
+	route       Route
+	socketBytes int
+	active      sync.WaitGroup
 
 	mu      sync.Mutex // guards the fields below
 	pairs   map[*pair]struct{}
@@ -37,13 +38,14 @@ type Proxy struct {
 	closed  bool
 }
 
-// Listen begins to accept on a free port of the loopback.
-func Listen(route Route) (*Proxy, error) {
+// Listen begins to accept on a free port of the loopback. SocketBytes are the
+// buffers that the kernel is asked for in each direction, 0 for its own choice.
+func Listen(route Route, socketBytes int) (*Proxy, error) {
 	l, err := net.Listen("tcp4", "127.0.0.1:0")
 	if err != nil {
 		return nil, fmt.Errorf("proxy: %w", err)
 	}
-	p := &Proxy{listener: l, route: route, pairs: make(map[*pair]struct{}), counts: make(map[int]int)}
+	p := &Proxy{listener: l, route: route, socketBytes: socketBytes, pairs: make(map[*pair]struct{}), counts: make(map[int]int)}
 	p.active.Go(p.accept)
 	return p, nil
 }
@@ -157,6 +159,9 @@ func (p *Proxy) serve(client *net.TCPConn) {
 	pr := &pair{
 		Conn:   Conn{Client: client.RemoteAddr().(*net.TCPAddr).AddrPort(), Tag: tag, Accepted: accepted},
 		client: client, server: server.(*net.TCPConn), gate: newGate(),
+	}
+	if p.socketBytes > 0 {
+		pr.shrink(p.socketBytes)
 	}
 	if !p.add(pr) {
 		pr.abort()

@@ -46,7 +46,7 @@ func server(t *testing.T) (addr string, ends chan error) {
 // through connects through a new proxy, which ends with the test.
 func through(t *testing.T, route Route) (*Proxy, *net.TCPConn) {
 	t.Helper()
-	p, err := Listen(route)
+	p, err := Listen(route, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -114,6 +114,28 @@ func TestProxy_CutsThoseThatMatch(t *testing.T) {
 	echo(t, second, "c")
 }
 
+// Small buffers must not make a slow network of the loopback.
+func TestProxy_PassesMuchInTime(t *testing.T) {
+	const megabytes = 8
+	addr, _ := server(t)
+	p, err := Listen(To(addr), 32<<10)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(p.Close)
+	c := dial(t, p)
+	go func() {
+		_, _ = c.Write(make([]byte, megabytes<<20)) // the reader says when it fails
+		_ = c.CloseWrite()
+	}()
+	began := time.Now()
+	n, err := io.Copy(io.Discard, c)
+	if took := time.Since(began); n != megabytes<<20 || err != nil || took > 5*time.Second {
+		t.Errorf("%d bytes came back after %v, %v", n, took, err)
+	}
+	t.Logf("%v for %d MB there and back", time.Since(began), megabytes)
+}
+
 // What is held back arrives in the end, also on connections made meanwhile.
 func TestProxy_Stalls(t *testing.T) {
 	addr, _ := server(t)
@@ -154,7 +176,7 @@ func TestProxy_CutsWhatIsStalled(t *testing.T) {
 }
 
 func TestProxy_RefusesWithoutRoute(t *testing.T) {
-	p, err := Listen(func() (int, string, bool) { return 0, "", false })
+	p, err := Listen(func() (int, string, bool) { return 0, "", false }, 0)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -49,7 +49,7 @@ func newServer(dir, name string) (*Server, error) {
 	if s.bus, err = freePort(); err != nil {
 		return nil, err
 	}
-	if s.Front, err = proxy.Listen(proxy.To(s.addr())); err != nil {
+	if s.Front, err = proxy.Listen(proxy.To(s.addr()), 0); err != nil {
 		return nil, err
 	}
 	return s, nil
