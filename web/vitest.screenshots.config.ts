@@ -1,7 +1,10 @@
-import { mergeConfig } from "vitest/config";
-import e2e from "./vitest.e2e.config.ts";
+import { defineConfig, mergeConfig } from "vitest/config";
+import { inNode } from "./vite.shared.ts";
 
-// The pictures in docs/, taken as the browser tests are.
-const config = mergeConfig(e2e, {});
-config.test.include = ["e2e/screenshots.ts"]; // merging would add to it
-export default config;
+// The pictures in docs/, taken as the browser tests are run.
+export default mergeConfig(
+  inNode,
+  defineConfig({
+    test: { include: ["e2e/screenshots.ts"], globalSetup: "e2e/setup.ts", testTimeout: 60_000 },
+  }),
+);
