@@ -52,13 +52,14 @@ local now = t[1] * 1000 + math.floor(t[2] / 1000)
 return {was[1] or '', was[2] or '0', was[3] or '0', was[4] or '', string.format('%.0f', now)}
 `)
 
-// releaseScript ends a lease now. KEYS[1] the hash; ARGV owner, term.
+// releaseScript ends a lease, some time ago. KEYS[1] the hash; ARGV owner, term,
+// how long ago (ms).
 var releaseScript = redis.NewScript(`
 local was = redis.call('HMGET', KEYS[1], 'owner', 'term', 'until')
 if was[1] ~= ARGV[1] or was[2] ~= ARGV[2] then return '0' end
 local t = redis.call('TIME')
-local now = t[1] * 1000 + math.floor(t[2] / 1000)
-if tonumber(was[3]) > now then redis.call('HSET', KEYS[1], 'until', string.format('%.0f', now)) end
+local ended = t[1] * 1000 + math.floor(t[2] / 1000) - ARGV[3]
+if tonumber(was[3]) > ended then redis.call('HSET', KEYS[1], 'until', string.format('%.0f', ended)) end
 return '1'
 `)
 
@@ -100,7 +101,8 @@ type Before struct {
 // Seen is a lease that somebody looked at.
 type Seen struct {
 	Before
-	Held bool // by Owner, now
+	Held bool  // by Owner, now
+	Now  int64 // Redis' time, Unix milliseconds
 }
 
 // Store keeps leases in Redis. It has no state and may be used from any
@@ -164,13 +166,16 @@ func (s *Store) Look(ctx context.Context, name string) (Seen, error) {
 			return Seen{}, fmt.Errorf("%w: %w", errAnswer, err)
 		}
 	}
-	return Seen{Before{answer[0], uint64(n[0]), n[1], answer[3]}, n[1] > n[2]}, nil //nolint:gosec // not negative
+	return Seen{Before{answer[0], uint64(n[0]), n[1], answer[3]}, n[1] > n[2], n[2]}, nil //nolint:gosec // not negative
 }
 
 // Release ends the lease if owner has it in this term, so that others need not
-// wait for its end.
-func (s *Store) Release(ctx context.Context, name, owner string, term uint64) error {
-	err := releaseScript.Run(ctx, s.client, []string{s.key(name)}, owner, strconv.FormatUint(term, 10)).Err()
+// wait for its end. ended is when owner acted on it last, which may be a while
+// ago if Redis was away since: what the next holder learns of its end is not
+// earlier than that.
+func (s *Store) Release(ctx context.Context, name, owner string, term uint64, ended time.Time) error {
+	ago := max(time.Since(ended).Milliseconds()-1, 0) // Redis' clock is cut down to milliseconds, too
+	err := releaseScript.Run(ctx, s.client, []string{s.key(name)}, owner, strconv.FormatUint(term, 10), ago).Err()
 	if err != nil {
 		return fmt.Errorf("lease: release %s: %w", name, err)
 	}

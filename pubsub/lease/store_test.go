@@ -91,14 +91,14 @@ func TestStore_OneHoldsIt(t *testing.T) {
 			owner string
 			term  uint64
 		}{{"a", second.Term}, {"b", first.Term}} {
-			if err := s.Release(context.Background(), "thing", wrong.owner, wrong.term); err != nil {
+			if err := s.Release(context.Background(), "thing", wrong.owner, wrong.term, time.Now()); err != nil {
 				t.Fatal(err)
 			}
 		}
 		if g := s.ask(t, Ask{Owner: "a"}); g.Held {
 			t.Errorf("after a release by somebody else: %+v", g)
 		}
-		if err := s.Release(context.Background(), "thing", "b", second.Term); err != nil {
+		if err := s.Release(context.Background(), "thing", "b", second.Term, time.Now()); err != nil {
 			t.Fatal(err)
 		}
 		if g := s.ask(t, Ask{Owner: "a"}); !g.Held || g.Term <= second.Term {

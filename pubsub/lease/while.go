@@ -47,7 +47,7 @@ func (s *Store) hold(ctx context.Context, a Ask, g Grant, do func(context.Contex
 	// Even when ctx has ended others should not have to wait.
 	last, stop := context.WithTimeout(context.WithoutCancel(ctx), a.TTL/3)
 	defer stop()
-	_ = s.Release(last, a.Name, a.Owner, g.Term) // else it ends by itself
+	_ = s.Release(last, a.Name, a.Owner, g.Term, time.Now()) // else it ends by itself
 }
 
 // renew renews the lease until it is lost, ctx ends, or done.

@@ -19,7 +19,10 @@ const (
 	feedConfirm = 3 * time.Second
 )
 
-var errSilent = errors.New("redis does not answer")
+var (
+	errSilent = errors.New("redis does not answer")
+	errMoved  = errors.New("the marks are with another server now")
+)
 
 // heard is what a feed brings, in the order in which Redis has it. The first of
 // a feed has up set, the last err.
@@ -35,6 +38,8 @@ type heard struct {
 // machines. It ends with its first error.
 type feed struct {
 	client   redis.UniversalClient
+	clock    func(context.Context) (int64, error) // Redis' time, by which leases end
+	markKey  string
 	patterns []string
 	cancel   context.CancelFunc
 
@@ -43,16 +48,23 @@ type feed struct {
 	since int64  // Redis' time before the first message, Unix ms
 }
 
-// startFeed connects on a goroutine of its own, which ends after cancel, or
-// after the error that it sends.
-func startFeed(ctx context.Context, client redis.UniversalClient, markKey string, patterns []string, to chan<- heard) *feed {
-	f := &feed{client: client, patterns: patterns}
+// start connects on a goroutine of its own, which ends after cancel, or after
+// the error that it sends.
+func (f *feed) start(ctx context.Context, to chan<- heard) {
 	ctx, f.cancel = context.WithCancel(ctx)
 	go func() {
-		err := f.follow(ctx, markKey, to)
+		err := f.follow(ctx, to)
 		f.send(ctx, to, heard{err: err})
 	}()
-	return f
+}
+
+// server names the server for those who want to know whether another has brought
+// other messages; "" in a Cluster, whose masters all bring the same.
+func (f *feed) server() string {
+	if _, shared := f.client.(*redis.ClusterClient); shared {
+		return ""
+	}
+	return f.where
 }
 
 // send reports false when nobody wants to know any more.
@@ -66,8 +78,8 @@ func (f *feed) send(ctx context.Context, to chan<- heard, h heard) bool {
 	}
 }
 
-func (f *feed) follow(ctx context.Context, markKey string, to chan<- heard) error {
-	server, err := serverOf(ctx, f.client, markKey)
+func (f *feed) follow(ctx context.Context, to chan<- heard) error {
+	server, err := serverOf(ctx, f.client, f.markKey)
 	if err != nil {
 		return err
 	}
@@ -93,7 +105,7 @@ func (f *feed) follow(ctx context.Context, markKey string, to chan<- heard) erro
 	if !f.send(ctx, to, heard{up: true}) {
 		return ctx.Err()
 	}
-	return f.receive(ctx, sub, to)
+	return f.receive(ctx, server, sub, to)
 }
 
 // serverOf returns the one server to follow. In a Cluster each master brings all
@@ -113,13 +125,11 @@ func serverOf(ctx context.Context, client redis.UniversalClient, key string) (*r
 	}
 }
 
-// look asks the server who it is and what time it has.
-func (f *feed) look(ctx context.Context, server *redis.Client) error {
-	now, err := server.Time(ctx).Result()
-	if err != nil {
+// look asks the server who it is, and what the time is.
+func (f *feed) look(ctx context.Context, server *redis.Client) (err error) {
+	if f.since, err = f.clock(ctx); err != nil {
 		return fmt.Errorf("ask for the time: %w", err)
 	}
-	f.since = now.UnixMilli()
 	info, err := server.Info(ctx, "server").Result()
 	var refusal redis.Error
 	if err != nil && !errors.As(err, &refusal) { // the embedded one has no such section
@@ -136,13 +146,13 @@ func (f *feed) look(ctx context.Context, server *redis.Client) error {
 // receive brings messages until the connection fails. It reads without a
 // deadline, which could pass in the middle of a message, as after a stop of this
 // process.
-func (f *feed) receive(ctx context.Context, sub *redis.PubSub, to chan<- heard) error {
+func (f *feed) receive(ctx context.Context, server *redis.Client, sub *redis.PubSub, to chan<- heard) error {
 	ctx, give := context.WithCancelCause(ctx)
 	var read atomic.Uint64
 	checked := make(chan struct{})
 	go func() { // ends with ctx
 		defer close(checked)
-		give(check(ctx, sub, &read))
+		give(f.check(ctx, server, sub, &read))
 		_ = sub.Close() // ends a read that is waiting
 	}()
 	defer func() {
@@ -164,7 +174,7 @@ func (f *feed) receive(ctx context.Context, sub *redis.PubSub, to chan<- heard) 
 // check asks Redis whether it is there while it says nothing, and returns why it
 // gave it up, or that ctx has ended. It counts, and looks at no clock: a process
 // that was stopped has much to read first.
-func check(ctx context.Context, sub *redis.PubSub, read *atomic.Uint64) error {
+func (f *feed) check(ctx context.Context, server *redis.Client, sub *redis.PubSub, read *atomic.Uint64) error {
 	tick := time.NewTicker(feedCheck)
 	defer tick.Stop()
 	last, inVain := uint64(0), 0
@@ -173,6 +183,9 @@ func check(ctx context.Context, sub *redis.PubSub, read *atomic.Uint64) error {
 		case <-ctx.Done():
 			return context.Cause(ctx)
 		case <-tick.C:
+		}
+		if f.moved(ctx, server) {
+			return errMoved
 		}
 		if now := read.Load(); now != last {
 			last, inVain = now, 0
@@ -185,6 +198,19 @@ func check(ctx context.Context, sub *redis.PubSub, read *atomic.Uint64) error {
 			return fmt.Errorf("ping: %w", err)
 		}
 	}
+}
+
+// moved reports whether a server of a Cluster says that the marks are another's,
+// as after a failover that it has lived through, or when slots have moved. It
+// would still bring all messages, but nobody else would hear them in its order.
+func (f *feed) moved(ctx context.Context, server *redis.Client) bool {
+	if f.server() != "" || f.where == "" {
+		return false
+	}
+	ctx, cancel := context.WithTimeout(ctx, feedCheck)
+	defer cancel()
+	_, moved := redis.IsMovedError(server.Exists(ctx, f.markKey).Err())
+	return moved
 }
 
 // bring hands on a message; it reports false when nobody wants it any more.

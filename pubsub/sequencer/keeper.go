@@ -40,25 +40,27 @@ type question struct {
 	elect     bool   // take the leader's lease, if this node stands by
 	patient   bool   // even if a leader may have appended since this node is connected
 	leaving   bool   // the leader's lease is to be given up
-	server    string // what this node is connected to
-	since     int64  // since when, in Redis' time
+	server    string // what this node is connected to; "" where others hear the same elsewhere
+	points    points // in this node's segment
 }
 
 // held is a lease that this node has, or has had.
 type held struct {
-	part string
-	term uint64
+	part  string
+	term  uint64
+	ended time.Time // when it acted on it last
 }
 
 // answer is what has come of a question.
 type answer struct {
 	question
-	failed bool        // Redis did not say; the rest means nothing
-	leader lease.Grant // Held: this node has the leader's lease
-	alone  bool        // with that: nobody can have appended since this node is connected
-	stands lease.Grant // Held: this node has the standby's lease
-	led    bool        // somebody has the leader's lease
-	heir   lease.Seen  // the standby's lease, for a leader that leaves
+	failed bool         // Redis did not say; the rest means nothing
+	leader lease.Grant  // Held: this node has the leader's lease
+	stands lease.Grant  // Held: this node has the standby's lease
+	led    bool         // somebody has the leader's lease
+	last   lease.Before // who has it or had it, unless this node asked for it
+	now    int64        // Redis' time, before the answer
+	heir   lease.Seen   // the standby's lease, for a leader that leaves
 }
 
 func newKeeper(s *Sequencer) *keeper {
@@ -117,7 +119,7 @@ func (k *keeper) answer(ctx context.Context, q question) answer {
 
 func (k *keeper) try(ctx context.Context, a *answer) (err error) {
 	for _, h := range a.release {
-		if err := k.seq.leases.Release(ctx, leaseName(h.part, a.partition), k.seq.id, h.term); err != nil {
+		if err := k.seq.leases.Release(ctx, leaseName(h.part, a.partition), k.seq.id, h.term, h.ended); err != nil {
 			return err
 		}
 	}
@@ -136,8 +138,8 @@ func (k *keeper) try(ctx context.Context, a *answer) (err error) {
 	if err != nil {
 		return err
 	}
-	a.led = before.Held && before.Owner != k.seq.id
-	if before.Held || !a.stands.Held || !a.elect || !a.patient && !a.question.alone(k.seq.id, before.Before) {
+	a.led, a.last, a.now = before.Held && before.Owner != k.seq.id, before.Before, before.Now
+	if before.Held || !a.stands.Held || !a.elect || !a.patient && !a.alone(k.seq.id, before.Before) {
 		return nil
 	}
 	return k.acquire(ctx, a)
@@ -156,18 +158,24 @@ func (k *keeper) acquire(ctx context.Context, a *answer) (err error) {
 	a.leader, err = k.seq.leases.Acquire(ctx, lease.Ask{
 		Name: leaseName(leaderPart, a.partition), Owner: k.seq.id, TTL: k.seq.cfg.LeaseTTL, Renew: a.lead, Note: a.server,
 	})
-	if err != nil {
-		return err
-	}
-	a.alone = a.question.alone(k.seq.id, a.leader.Before)
-	return nil
+	a.now = a.leader.Now
+	return err
 }
 
 // alone reports whether the last leader, if there was one, was none any more
-// when this node was connected; this node itself leads no longer than that.
+// when this node was connected.
 func (q question) alone(self string, last lease.Before) bool {
-	return last.Owner == "" || last.Owner == self || last.Until <= q.since ||
-		last.Note != q.server && last.Note != "" && q.server != ""
+	return q.free(self, last) == 0
+}
+
+// free returns the first place in the segment after which the last leader, if
+// there was one, can have appended nothing; -1 when none is known. This node
+// itself leads no longer than its segment lasts.
+func (q question) free(self string, last lease.Before) int64 {
+	if last.Owner == "" || last.Owner == self || last.Note != q.server && last.Note != "" && q.server != "" {
+		return 0
+	}
+	return q.points.after(last.Until)
 }
 
 // question says what p needs.
@@ -180,8 +188,8 @@ func (p *partition) question(now time.Time) question {
 		q.note = readyNote
 	}
 	q.elect, q.patient = p.electable(now)
-	if p.seq.connected {
-		q.server, q.since = p.seq.feed.where, p.seq.feed.since
+	if p.following {
+		q.server, q.points = p.seq.feed.server(), p.points
 	}
 	return q
 }
@@ -194,6 +202,9 @@ func (p *partition) answered(a answer) {
 		return
 	}
 	p.led = a.led
+	if a.now != 0 {
+		p.seq.now = a.now
+	}
 	p.leaderAnswered(a)
 	p.standbyAnswered(a)
 	if a.leaving && p.held && (!a.heir.Held || a.heir.Owner == p.seq.id || a.heir.Note == readyNote) {
@@ -218,11 +229,11 @@ func (p *partition) leaderAnswered(a answer) {
 		p.deposed()
 		p.machine.Depose()
 	case !a.leader.Held:
-	case p.standby && p.following && p.machine.Electable() && !p.seq.leaving:
-		p.held, p.until, p.alone = true, a.leader.Until, a.alone
+	case p.standby && p.following && p.machine.Electable() && !p.seq.leaving && p.points.same(a.points):
+		p.held, p.until, p.free = true, a.leader.Until, a.free(p.seq.id, a.leader.Before)
 		p.elect(a.leader.Term)
 	default: // the connection broke meanwhile
-		p.release = append(p.release, held{leaderPart, a.leader.Term})
+		p.release = append(p.release, held{leaderPart, a.leader.Term, time.Now()})
 		p.seq.keeper.kick()
 	}
 }
@@ -231,19 +242,21 @@ func (p *partition) standbyAnswered(a answer) {
 	switch {
 	case a.stand && a.stands.Held && (p.held || p.seq.leaving):
 		p.standby = false
-		p.release = append(p.release, held{standbyPart, a.stands.Term})
+		p.release = append(p.release, held{standbyPart, a.stands.Term, time.Now()})
 		p.seq.keeper.kick()
 	case a.stand && a.stands.Held:
 		p.standby, p.standTerm = true, a.stands.Term
-		if p.seq.connected && !p.following {
-			p.begin()
-		}
-	case a.stand && !p.held: // others have both parts; what was heard is for neither
+		p.clearUp(a)
+	case a.stand && !p.held: // others have both parts
 		p.standby = false
-		if p.following {
-			p.machine.Break()
-			p.following = false
-		}
+	}
+}
+
+// clearUp has a node that stands by, and does not know the count, find a place
+// that is after all that the last leader has appended.
+func (p *partition) clearUp(a answer) {
+	if p.following && !p.held && !a.led && !p.machine.Anchored() && !p.points.asked(a.last.Until) {
+		p.probe()
 	}
 }
 

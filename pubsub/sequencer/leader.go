@@ -8,10 +8,11 @@ func (m *Machine) Electable() bool { return m.anchored || len(m.marks) > 0 }
 // returns the mark, with this id, that it is to publish. It leads from when it
 // hears that mark: by then it has heard whatever the leader before has said.
 //
-// alone says that nobody can have appended a message of this segment: no leader
-// had the lease since it began. It matters only to a node that does not know
-// the chain. Elect may be repeated while the mark does not arrive.
-func (m *Machine) Elect(term uint64, alone bool, id string) Mark {
+// free is a place in the segment, in messages heard: no leader before can have
+// appended what comes after it. -1 says that there is none but the mark's own. It
+// matters only to a node that does not know the chain. Elect may be repeated
+// while the mark does not arrive.
+func (m *Machine) Elect(term uint64, free int64, id string) Mark {
 	m.role, m.term, m.start, m.lapsed, m.settling = Electing, term, id, false, false
 	mark := Mark{ID: id, Node: m.node, Term: term, Where: m.where, Chain: term, From: id}
 	last := len(m.marks) - 1
@@ -24,8 +25,8 @@ func (m *Machine) Elect(term uint64, alone bool, id string) Mark {
 		if m.covered {
 			mark.Done = m.done()
 		}
-	case alone && last >= 0: // its own probe, as a rule
-		mark.From, mark.Count = m.marks[last].id, m.marks[last].heard
+	case free >= 0 && last >= 0: // its own probe, as a rule
+		mark.From, mark.Count = m.marks[last].id, uint64(max(int64(m.marks[last].heard)-free, 0)) //nolint:gosec // not negative
 	}
 	return mark
 }
@@ -137,6 +138,9 @@ func (m *Machine) done() uint64 {
 
 // Role returns what the node does in the partition.
 func (m *Machine) Role() Role { return m.role }
+
+// Heard returns how many messages of the segment the node has heard.
+func (m *Machine) Heard() int64 { return int64(m.heard) } //nolint:gosec // messages, not 2^63
 
 // Term returns the term of the lease that the node holds, or held last.
 func (m *Machine) Term() uint64 { return m.term }

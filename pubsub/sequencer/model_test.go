@@ -45,6 +45,7 @@ func steps(oneFault bool) (all []step) {
 		add(name+"hears", nil, func(w *world) bool { return w.hear(i) })
 		add(name+"speaks", nil, func(w *world) bool { return w.speak(i) })
 		add(name+"elects", nil, func(w *world) bool { return w.elect(i) })
+		add(name+"releases", nil, func(w *world) bool { return w.release(i) })
 		add(name+"settles", nil, func(w *world) bool { return w.settle(i) })
 		add(name+"takes", nil, func(w *world) bool { return w.take(i, 2) })
 		add(name+"applies", nil, func(w *world) bool { return w.apply(i) })
@@ -212,6 +213,40 @@ func TestModel_NeverTwice(t *testing.T) {
 		t.Errorf("%d of %d messages were lost: the walks come to nothing", lost, published)
 	}
 	t.Logf("%d of %d messages were lost", lost, published)
+}
+
+// TestModel_BothCutOff cuts both nodes off at once, with appends on their way and
+// before either can give up its lease. Redis lives, so what is published while
+// they are away nobody hears; but nothing is lost of what both hear again,
+// whoever leads in the end.
+func TestModel_BothCutOff(t *testing.T) {
+	all := steps(true)
+	var fresh int
+	for seed := range uint64(walks) {
+		w := led()
+		walkOn(t, w, all, budget{messages: 30, marks: 20, lostAnswers: 3}, seed)
+		for i := range w.nodes {
+			for w.hear(i) {
+			}
+		}
+		w.cut(0)
+		w.cut(1)
+		r := rand.New(rand.NewPCG(seed, 1))
+		first := r.IntN(2)
+		w.connect(first)
+		w.connect(1 - first)
+		walkOn(t, w, all, budget{messages: 30, marks: 20, lostAnswers: 3}, seed)
+		w.run()
+		if lost := w.lost(); w.problem != "" || len(lost) > 0 {
+			t.Fatalf("seed %d: %s, lost %v\n%v", seed, w.problem, lost, w)
+		}
+		if w.lease.term > 1 {
+			fresh++
+		}
+	}
+	if fresh < walks/2 {
+		t.Errorf("%d of %d walks came to another term: they come to nothing", fresh, walks)
+	}
 }
 
 // TestModel_RedisRestarts cuts everybody off at once, with appends on their way.

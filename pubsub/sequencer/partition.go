@@ -20,11 +20,12 @@ type partition struct {
 
 	held      bool      // this node has the leader's lease, as far as it knows
 	until     time.Time // then it may be over
-	alone     bool      // nobody had it since the segment began
+	free      int64     // with that: see Machine.Elect
 	standby   bool      // this node has the standby's lease
 	standTerm uint64    // its term
 	led       bool      // somebody has the leader's lease
 	following bool      // messages are given to the machine
+	points    points    // in the segment
 	release   []held    // leases to give up
 	began     time.Time // the segment began
 	probed    time.Time // a probe was sent
@@ -37,32 +38,40 @@ type partition struct {
 func (p *partition) begin() {
 	p.machine.Begin(p.seq.where + "@" + p.seq.feed.where)
 	p.following, p.began = true, time.Now()
+	p.points = points{{id: p.seq.markID(), since: p.seq.feed.since}}
 	p.probe()
+}
+
+// end notes that the node follows no longer.
+func (p *partition) end() {
+	if p.following {
+		p.machine.Break()
+	}
+	p.following, p.points = false, nil
 }
 
 // probe asks the leader where it is.
 func (p *partition) probe() {
 	p.probed = time.Now()
-	p.seq.say(Mark{ID: p.seq.markID(), Node: p.seq.id, Partition: p.index})
+	id := p.seq.markID()
+	p.points = p.points.ask(id, p.seq.now)
+	p.seq.say(Mark{ID: id, Node: p.seq.id, Partition: p.index})
 }
 
 // broken notes that something may have been missed: who has heard all shall
 // lead.
 func (p *partition) broken() {
-	if p.following {
-		p.machine.Break()
-	}
+	p.end()
 	p.giveUp()
-	p.following = false
 }
 
 // giveUp gives up the leases.
 func (p *partition) giveUp() {
 	if p.held {
-		p.release = append(p.release, held{leaderPart, p.machine.Term()})
+		p.release = append(p.release, held{leaderPart, p.machine.Term(), time.Now()})
 	}
 	if p.standby {
-		p.release = append(p.release, held{standbyPart, p.standTerm})
+		p.release = append(p.release, held{standbyPart, p.standTerm, time.Now()})
 	}
 	p.held, p.standby = false, false
 	p.seq.keeper.kick()
@@ -96,7 +105,11 @@ func (p *partition) hearMark(mark Mark) {
 	case before != Following && after == Following:
 		p.deposed()
 	}
-	if mark.Over || mark.Node == p.seq.id && mark.Term == 0 {
+	if mark.Node == p.seq.id && mark.Term == 0 {
+		p.points = p.points.heard(mark.ID, p.machine.Heard())
+		p.seq.keeper.kick()
+	}
+	if mark.Over {
 		p.seq.keeper.kick()
 	}
 }
@@ -142,7 +155,7 @@ func (p *partition) tell(m Mark) {
 // elect asks the machine to lead.
 func (p *partition) elect(term uint64) {
 	p.started = time.Now()
-	p.tell(p.machine.Elect(term, p.alone, p.seq.markID()))
+	p.tell(p.machine.Elect(term, p.free, p.seq.markID()))
 }
 
 // electable reports whether the node may ask for the leader's lease. One that

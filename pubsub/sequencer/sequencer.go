@@ -18,6 +18,9 @@ import (
 )
 
 const (
+	// lingering is for how many TTLs of a lease a node goes on to follow when it
+	// has no part any more: it may be about to have one again.
+	lingering = 2
 	// beat is how often a node looks at its clock and whether marks are due.
 	beat = 25 * time.Millisecond
 	// maxHeard is how much a feed may be ahead of Run.
@@ -51,8 +54,10 @@ type Sequencer struct {
 
 	// The rest belongs to Run's goroutine.
 	partitions [Partitions]*partition
-	feed       *feed // nil: not connected, and not about to
-	connected  bool  // feed is up
+	feed       *feed     // nil: not connected, and not about to
+	connected  bool      // feed is up
+	needed     time.Time // when this node last had a part in a partition
+	now        int64     // Redis' time, as far as it is known
 	retryAt    time.Time
 	heard      chan heard
 	marks      uint64 // ids given out
@@ -194,29 +199,33 @@ func (s *Sequencer) leave() {
 
 // beat does what time asks for.
 func (s *Sequencer) beat(ctx context.Context, now time.Time) {
-	wanted := false
 	for _, p := range s.partitions {
 		p.beat(now)
-		wanted = wanted || p.held || p.standby
+		if p.held || p.standby {
+			s.needed = now
+		}
 	}
-	if wanted && s.feed == nil && now.After(s.retryAt) {
-		s.feed = startFeed(ctx, s.own(), s.cfg.Prefix+markChannel, append([]string{Escape(s.cfg.Prefix) + markChannel}, s.cfg.Patterns...), s.heard)
-	}
-	if !wanted && s.feed != nil && s.idle() {
+	switch needed := now.Sub(s.needed) < lingering*s.cfg.LeaseTTL; {
+	case needed && s.feed == nil && now.After(s.retryAt):
+		s.feed = &feed{
+			client: s.own(), clock: s.clock, markKey: s.cfg.Prefix + markChannel,
+			patterns: append([]string{Escape(s.cfg.Prefix) + markChannel}, s.cfg.Patterns...),
+		}
+		s.feed.start(ctx, s.heard)
+	case !needed && s.feed != nil:
 		s.disconnect()
+		for _, p := range s.partitions {
+			p.end()
+		}
 	}
 	s.keeper.ask(now)
 	s.count()
 }
 
-// idle reports whether nothing needs the connection.
-func (s *Sequencer) idle() bool {
-	for _, p := range s.partitions {
-		if p.following {
-			return false
-		}
-	}
-	return true
+// clock returns Redis' time as leases know it, from any goroutine.
+func (s *Sequencer) clock(ctx context.Context) (int64, error) {
+	seen, err := s.leases.Look(ctx, leaseName(leaderPart, 0))
+	return seen.Now, err
 }
 
 // left reports whether a node that ends has nothing to do any more.
@@ -236,11 +245,11 @@ func (s *Sequencer) hear(h heard) {
 	case h.err != nil:
 		s.broken(h.err)
 	case h.up:
-		s.connected, s.failing = true, false
+		// It brings the messages of all partitions. This node keeps them all,
+		// so that nothing depends on who comes back first when all were cut off.
+		s.connected, s.failing, s.now = true, false, h.feed.since
 		for _, p := range s.partitions {
-			if p.held || p.standby {
-				p.begin()
-			}
+			p.begin()
 		}
 	default:
 		s.message(strings.TrimPrefix(h.channel, s.cfg.Prefix), h.payload)
@@ -269,11 +278,12 @@ func (s *Sequencer) broken(err error) {
 		s.log.Warn().Err(err).Msg("the connection that follows bare messages is gone")
 		s.failing = true
 	}
-	s.stats.breaks.Add(1)
 	s.disconnect()
 	for _, p := range s.partitions {
 		p.broken()
 	}
+	s.count()
+	s.stats.breaks.Add(1)
 	s.retryAt = time.Now().Add(4 * beat)
 }
 

@@ -353,7 +353,14 @@ func TestSequencer_RedisRestarts(t *testing.T) {
 	}
 	server.Restart()
 	var texts []string
-	c.eventually(func() error { return c.redis.Ping(context.Background()).Err() })
+	for _, n := range c.nodes {
+		c.eventually(func() error {
+			if n.Stats().Breaks == 0 {
+				return fmt.Errorf("%s has not noticed", n.cfg.Node)
+			}
+			return nil
+		})
+	}
 	c.roles(1, 1)
 	for i := range 200 {
 		texts = append(texts, fmt.Sprint(i))

@@ -13,7 +13,9 @@ import (
 //
 // What a shell does around a machine is written out here: that it asks whether
 // its lease is over before each step, that it releases the lease when its
-// connection broke, that a new segment begins with a probe.
+// connection broke, though maybe late, and says since when; that a new segment
+// begins with a probe, and that a node without the count probes again when it
+// knows the end of the last lease. Time is how much has been published.
 type world struct {
 	heard  []event // all that was published, in the order in which Redis brings it
 	logs   map[string]*modelLog
@@ -52,9 +54,11 @@ type modelNode struct {
 	up        bool
 	connected bool
 	next      int    // of heard
-	began     int    // where its segment began
+	points    points // in its segment
 	late      bool   // the lease is over, and the node has not looked at its clock
-	alone     bool   // nobody had the lease before it since its segment began
+	free      int64  // with the lease: see Machine.Elect
+	owes      bool   // has the leader's lease to give up
+	ended     int    // with that: when it led last
 	flight    []Item // on its way to Redis
 	applied   int    // of flight
 	outgoing  []Mark // to be published
@@ -80,6 +84,7 @@ func (w *world) clone() *world {
 		copied, m := *n, *n.m
 		m.marks, m.items = slices.Clone(m.marks), slices.Clone(m.items)
 		copied.m, copied.flight, copied.outgoing = &m, slices.Clone(n.flight), slices.Clone(n.outgoing)
+		copied.points = slices.Clone(n.points)
 		c.nodes[i] = &copied
 	}
 	return &c
@@ -126,14 +131,19 @@ func (w *world) appendKey(b []byte) []byte {
 	flags(l.live)
 	for _, n := range w.nodes {
 		m := n.m
-		flags(n.up, n.connected, n.late, n.alone, m.lapsed, m.settling, m.due, m.anchored, m.covered)
-		number(uint64(n.next), uint64(n.began), uint64(m.role), m.term, m.highest, m.segment, m.heard, m.chain, uint64(m.base), //nolint:gosec // as bits
+		flags(n.up, n.connected, n.late, n.owes, m.lapsed, m.settling, m.due, m.anchored, m.covered)
+		number(uint64(n.next), uint64(n.free), uint64(n.ended), uint64(m.role), m.term, m.highest, m.segment, m.heard, m.chain, uint64(m.base), //nolint:gosec // as bits
 			m.logged.Chain, m.logged.Count, uint64(m.owed), uint64(m.flying), m.told.done, m.told.heard) //nolint:gosec // not negative
 		text(m.start)
 		for _, h := range m.marks {
 			text(h.id)
 			number(h.heard)
 		}
+		for _, p := range n.points {
+			text(p.id)
+			number(uint64(p.since), uint64(p.count)) //nolint:gosec // as bits
+		}
+		text("")
 		items(m.items)
 		items(n.flight[n.applied:])
 		for _, m := range n.outgoing {
@@ -161,9 +171,20 @@ func (w *world) publish(channel string) {
 // connect begins a segment.
 func (w *world) connect(i int) {
 	n := w.nodes[i]
-	n.connected, n.next, n.began = true, len(w.heard), len(w.heard)
+	n.connected, n.next = true, len(w.heard)
 	n.m.Begin(fmt.Sprint(w.server))
-	n.outgoing = append(n.outgoing, Mark{ID: w.markID(), Node: n.m.node})
+	n.points = points{{since: w.since()}}
+	w.probe(n)
+}
+
+// since is the time, for a point; another that ended at the same place was
+// before.
+func (w *world) since() int64 { return 2*int64(len(w.heard)) + 1 }
+
+func (w *world) probe(n *modelNode) {
+	id := w.markID()
+	n.points = n.points.ask(id, w.since())
+	n.outgoing = append(n.outgoing, Mark{ID: id, Node: n.m.node})
 }
 
 // awake is what a shell does before each step: look at the clock.
@@ -185,6 +206,7 @@ func (w *world) hear(i int) bool {
 	n.next++
 	if e.mark.ID != "" {
 		n.m.HearMark(e.mark)
+		n.points = n.points.heard(e.mark.ID, n.m.Heard())
 	} else {
 		n.m.Hear(e.msg)
 	}
@@ -248,16 +270,21 @@ func (w *world) elect(i int) bool {
 			return false
 		}
 		l.live = true
-		n.outgoing = append(n.outgoing, n.m.Elect(l.term, n.alone, w.markID()))
+		n.outgoing = append(n.outgoing, n.m.Elect(l.term, n.free, w.markID()))
 	case n.m.Role() != Following:
 		n.m.Depose()
 	case l.standby == -1 && !(l.live && l.owner == i):
 		l.standby = i
+	case l.standby == i && !l.live && !n.m.Anchored() && l.owner == 1-i && !n.points.asked(2*int64(l.ended)):
+		w.probe(n)
 	case l.standby == i && !l.live && n.m.Electable():
-		n.alone = l.owner < 0 || l.owner == i || l.ended <= n.began
+		n.free = 0
+		if l.owner == 1-i {
+			n.free = n.points.after(2 * int64(l.ended))
+		}
 		l.owner, l.live, l.standby = i, true, -1
 		l.term++
-		n.outgoing = append(n.outgoing, n.m.Elect(l.term, n.alone, w.markID()))
+		n.outgoing = append(n.outgoing, n.m.Elect(l.term, n.free, w.markID()))
 	default:
 		return false
 	}
@@ -344,7 +371,8 @@ func (w *world) crash(i int) bool {
 	return true
 }
 
-// cut breaks the connection of node i; it releases its lease.
+// cut breaks the connection of node i; it releases its leases, the leader's when
+// it comes to it.
 func (w *world) cut(i int) bool {
 	n := w.nodes[i]
 	if !n.up || !n.connected {
@@ -353,12 +381,30 @@ func (w *world) cut(i int) bool {
 	n.awake()
 	n.connected = false
 	n.m.Break()
-	w.release(i)
+	if w.lease.live && w.lease.owner == i {
+		n.owes, n.ended = true, len(w.heard)
+	}
+	if w.lease.standby == i {
+		w.lease.standby = -1
+	}
 	return true
 }
 
-// release gives up the leases of node i.
-func (w *world) release(i int) {
+// release has node i give up the leader's lease that it owes.
+func (w *world) release(i int) bool {
+	n, l := w.nodes[i], &w.lease
+	if !n.owes {
+		return false
+	}
+	n.owes = false
+	if l.owner == i && l.live {
+		l.live, l.ended = false, n.ended
+	}
+	return true
+}
+
+// leave ends what is left of the part of node i when nobody renews it.
+func (w *world) leave(i int) {
 	if w.lease.live && w.lease.owner == i {
 		w.lease.live, w.lease.ended = false, len(w.heard)
 	}
@@ -376,8 +422,8 @@ func (w *world) restart() {
 		n.m.Break()
 		n.m.Landed(0)
 	}
-	w.release(0)
-	w.release(1)
+	w.leave(0)
+	w.leave(1)
 }
 
 // run lets everything happen that needs no fault, until nothing is left to do.
@@ -395,8 +441,9 @@ func (w *world) run() {
 		}
 		for i := range w.nodes {
 			if !w.nodes[i].up {
-				w.release(i) // as it would by itself
+				w.leave(i) // as it would by itself
 			}
+			moved = w.release(i) || moved
 			moved = w.elect(i) || moved
 		}
 		// As settling takes its time, the others have had theirs.
