@@ -34,7 +34,7 @@ func (l *log) join(j *joining) {
 	stale := l.stale.Swap(false)
 	l.mu.Lock()
 	if stale && l.state == stateKnown && l.key.Kind == KindRoom {
-		l.check = true
+		l.look()
 	}
 	l.joins = append(l.joins, j)
 	l.unlock()
@@ -80,14 +80,17 @@ func (l *log) replayFor(j *joining) (a admission, can bool) {
 	a.Admission = Admission{Position: l.pos, Logged: true}
 	since := j.since
 	switch {
-	case l.check:
+	case l.due():
 		return a, false
 	case since == nil:
 		return a, true
 	case since.Epoch != l.pos.Epoch:
 		return l.refuse(a), true
 	case since.Offset > l.pos.Offset && !j.looked:
-		j.looked, l.check = true, true // it has heard more than this node
+		j.looked = true // it has heard more than this node
+		l.look()
+		return a, false
+	case since.Offset > l.pos.Offset && l.unseen():
 		return a, false
 	case since.Offset > l.pos.Offset:
 		return l.refuse(a), true

@@ -42,7 +42,8 @@ type log struct {
 	kept     ring     // the messages up to pos
 	heard    uint64   // the newest offset of pos.Epoch that is known to exist
 	early    early    // pushed, and behind a gap or of an epoch that is not known yet
-	check    bool     // the store is to be looked at, whatever heard says
+	wanted   uint32   // counts what asks for a look at the store, whatever heard says
+	looked   uint32   // wanted when the request was made that has looked last
 	past     past     // being read, for those who want older messages than kept has
 	mend     uint64   // with stateBehind: where the store's log ends
 	joins    []*joining
@@ -88,7 +89,7 @@ func (l *log) takeLocked(epoch string, e Entry) (reached uint64) {
 		l.early.hold(epoch, e)
 	case epoch != l.pos.Epoch:
 		l.early.hold(epoch, e)
-		l.check = true
+		l.look()
 	case e.Offset <= l.pos.Offset:
 		l.logs.stats.duplicates.Add(1)
 	case e.Payload == "": // nothing but where the log ends
@@ -103,6 +104,17 @@ func (l *log) takeLocked(epoch string, e Entry) (reached uint64) {
 	}
 	return reached
 }
+
+// look has the store looked at, by a request that is made from now on. The caller
+// holds mu.
+func (l *log) look() { l.wanted++ }
+
+// due reports whether the store is still to be looked at. The caller holds mu.
+func (l *log) due() bool { return l.looked < l.wanted }
+
+// unseen reports whether it is, or has messages that are still to be read. The
+// caller holds mu.
+func (l *log) unseen() bool { return l.due() || l.pos.Offset < l.heard }
 
 // advance hands the next message to the shards. The caller holds mu.
 func (l *log) advance(e Entry) (reached uint64) {

@@ -47,6 +47,41 @@ func TestLog_ReplaysWhatWasMissed(t *testing.T) {
 	}
 }
 
+// A member that has heard more than this node, from another, waits until the node
+// has read as far, also when a page of something older comes first.
+func TestLog_MemberIsAheadOfTheNode(t *testing.T) {
+	w := newLogWorld(t, func(c *Config) { c.History.ReplayBytes = 1 << 20 })
+	w.store.size = 5000
+	w.joinLog(w.attach("z"), logged, Position{})
+	w.publish(logged, 100, false)
+	w.publish(logged, 500, true)
+	w.store.hold(true)
+	w.joinLog(w.attach("a"), logged, Position{"e1", 10})
+	ahead := w.attach("b")
+	w.joinLog(ahead, logged, Position{"e1", 590})
+	for w.store.answer(0) {
+		w.settle()
+	}
+	ahead.wantMessages(t, append([]string{"joined e1/600 true"}, span("e1", 591, 600)...)...)
+}
+
+// What an earlier question brings does not say that a member ahead is wrong.
+func TestLog_MemberIsAheadOfAnOlderQuestion(t *testing.T) {
+	w := newLogWorld(t, nil)
+	w.joinLog(w.attach("z"), logged, Position{})
+	w.publish(logged, 3, false)
+	w.store.hold(true)
+	w.publish(logged, 1, true)
+	w.publish(logged, 1, false) // so that the store is asked for the one before
+	w.publish(logged, 4, true)
+	ahead := w.attach("b")
+	w.joinLog(ahead, logged, Position{"e1", 8})
+	for w.store.answer(0) {
+		w.settle()
+	}
+	ahead.wantMessages(t, "joined e1/9 true", "e1/9")
+}
+
 func TestLog_SaysWhenHistoryDoesNotReachBack(t *testing.T) {
 	for name, before := range map[string]int{"no longer kept": 150, "too much to replay": 100} {
 		t.Run(name, func(t *testing.T) {

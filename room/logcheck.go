@@ -92,7 +92,7 @@ func (l *log) compared(from, at Position) {
 	case at.Epoch == "", at.Epoch == from.Epoch && at.Offset < from.Offset:
 		l.fellBack(at.Offset)
 	case at.Epoch != l.pos.Epoch:
-		l.check = true
+		l.look()
 	default:
 		l.heard = max(l.heard, at.Offset)
 	}

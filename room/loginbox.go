@@ -58,7 +58,7 @@ func (l *log) learn(p Page) {
 		l.drain()
 	case l.state != stateKnown:
 	case p.Epoch != l.pos.Epoch:
-		l.check = true
+		l.look()
 	default:
 		l.heard = max(l.heard, p.Offset)
 	}
@@ -73,10 +73,10 @@ func (l *log) inboxFor(j *joining) (a admission, can bool) {
 	}
 	later, all := l.kept.after(in.Offset, l.pos.Offset)
 	switch {
-	case in.Epoch != l.pos.Epoch && !l.check, in.Offset <= l.pos.Offset && !all:
+	case in.Epoch != l.pos.Epoch && !l.due(), in.Offset <= l.pos.Offset && !all:
 		j.inbox = nil // read again
 		return a, false
-	case l.check, in.Offset > l.pos.Offset:
+	case l.due(), in.Offset > l.pos.Offset:
 		return a, false
 	}
 	a.Admission = Admission{Position: l.pos, Logged: true, Recovered: true, Unread: in.Unread + len(later)}

@@ -7,6 +7,7 @@ type request struct {
 	after uint64
 	from  Position // pos when it was made
 	heard uint64   // heard when it was made
+	looks uint32   // wanted when it was made
 	put   []Entry  // of requestRestore
 }
 
@@ -32,7 +33,7 @@ func (l *log) next() (r request, due bool) {
 	if l.busy || l.gone || l.logs.now.Load() < l.retry {
 		return r, false
 	}
-	r = request{kind: requestRead, from: l.pos, heard: l.heard}
+	r = request{kind: requestRead, from: l.pos, heard: l.heard, looks: l.wanted}
 	switch l.state {
 	case stateNew:
 		r.after, due = l.startAt()
@@ -42,7 +43,7 @@ func (l *log) next() (r request, due bool) {
 		r.kind, r.put, due = requestRestore, l.toRestore(), true
 	case stateKnown:
 		switch {
-		case l.heard > l.pos.Offset || l.check:
+		case l.unseen():
 			r.after, due = l.pos.Offset, true
 		case l.past.reading:
 			r.after, due = l.past.next, true
@@ -109,7 +110,7 @@ func (l *log) answered(r request, p Page, err error) {
 		l.failed = min(l.failed+1, 4)
 		l.retry = l.logs.now.Load() + 1<<(l.failed-1)
 	default:
-		l.failed, l.check = 0, false
+		l.failed, l.looked = 0, max(l.looked, r.looks)
 		l.quiet.Store(l.logs.now.Load())
 		l.absorb(r, p)
 	}
