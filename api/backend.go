@@ -16,6 +16,8 @@ type Backend struct {
 	Cluster   Cluster
 	History   History
 	Revoker   Revoker
+	Console   Console
+	Tracer    Tracer
 	// Stats is the numbers of this node, to be encoded as JSON.
 	Stats func() any
 	// Drain begins the drain of this node, and returns.

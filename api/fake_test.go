@@ -132,7 +132,7 @@ func newServer(edit func(*Config)) (*Server, *fakeGateway) {
 		edit(&cfg)
 	}
 	backend := Backend{
-		Publisher: g, Cluster: g, History: g, Revoker: g,
+		Publisher: g, Cluster: g, History: g, Revoker: g, Console: g, Tracer: g,
 		Stats: func() any { return map[string]int{"connections": 5} },
 		Drain: func() { g.note("drain this") },
 	}
@@ -180,3 +180,18 @@ func (a answer) wantError(t *testing.T, status int, text string) {
 }
 
 var errSecret = errors.New("dial tcp 10.0.0.7:6379: refused")
+
+func (g *fakeGateway) OpenConsole(origin, host string) (ConsoleAccess, error) {
+	g.note("console %q %q", origin, host)
+	return ConsoleAccess{URL: "ws://node/ws", Token: "t"}, g.fail
+}
+
+func (g *fakeGateway) Trace(_ context.Context, id string) (Tracing, error) {
+	g.note("trace %q", id)
+	return Tracing{ID: id}, g.fail
+}
+
+func (g *fakeGateway) Traced(_ context.Context, id string) (any, error) {
+	g.note("traced %q", id)
+	return map[string]any{"id": id}, g.fail
+}

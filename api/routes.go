@@ -33,6 +33,9 @@ var routes = []route{
 	{"GET", "/api/v1/stats", (*Server).stats, false, maxBody},
 	{"GET", "/api/v1/nodes", (*Server).nodes, false, maxBody},
 	{"POST", "/api/v1/drain", (*Server).drain, true, maxBody},
+	{"POST", "/api/v1/trace", (*Server).trace, true, maxBody},
+	{"GET", "/api/v1/trace/{id}", (*Server).traced, false, maxBody},
+	{"POST", "/api/v1/console", (*Server).console, true, maxBody},
 }
 
 func (r route) name() string { return r.method + " " + r.path }

@@ -62,6 +62,7 @@ func (b *backlog) add(f *Frame, exempt bool) bool {
 		b.latest[f.key] = len(b.frames)
 	}
 	b.push(f)
+	b.conn.tellOf(f, FateWaits)
 	if !b.crowded && b.waiting() > limit/2 {
 		b.crowd()
 	}
@@ -112,6 +113,7 @@ func (b *backlog) drop(at int, why int) {
 	b.dropped++
 	b.count(f, -1)
 	b.conn.ep.engine.stats.lost(f.class, why, 1)
+	b.conn.tellOf(f, lostAs(why))
 }
 
 // crowd begins to hold frames to their classes, those in the backlog first.

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"runtime"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/lesismal/nbio"
@@ -40,6 +41,7 @@ type Engine struct {
 	onData     func(*nbio.Conn, []byte)
 
 	stats counters
+	letIn atomic.Pointer[[]string] // origins; replaced as a whole
 
 	listener *listener // set by Start
 	done     chan struct{}

@@ -49,9 +49,11 @@ type Frame struct {
 	payload []byte // of a single frame: a part of plain
 	longest int    // length in bytes of the longest payload
 
-	class Class
-	key   uint64        // of ClassLatest
-	dies  time.Duration // of ClassDrop: when it is of no use any more, in sinceStart
+	class   Class
+	watched bool                        // tell is set, or that of one of parts
+	tell    func(to Handler, what Fate) // see Watch
+	key     uint64                      // of ClassLatest
+	dies    time.Duration               // of ClassDrop: when it is of no use any more, in sinceStart
 
 	deflateOnce sync.Once
 	deflated    []byte // set inside deflateOnce; aliases plain when not worth it
@@ -71,16 +73,17 @@ func Join(frames []*Frame) *Frame {
 	if len(frames) == 1 {
 		return frames[0]
 	}
-	n, longest := 0, 0
+	n, longest, watched := 0, 0, false
 	for _, f := range frames {
 		n += len(f.plain)
 		longest = max(longest, f.longest)
+		watched = watched || f.watched
 	}
 	plain := make([]byte, 0, n)
 	for _, f := range frames {
 		plain = append(plain, f.plain...)
 	}
-	return &Frame{plain: plain, parts: append([]*Frame(nil), frames...), longest: longest}
+	return &Frame{plain: plain, parts: append([]*Frame(nil), frames...), longest: longest, watched: watched}
 }
 
 // Len is the size on the wire, uncompressed, in bytes.

@@ -21,6 +21,34 @@ func checkOriginPattern(p string) error {
 	return nil
 }
 
+// maxLetIn is how many origins LetIn remembers.
+const maxLetIn = 16
+
+// LetIn has pages of an origin connect as if Config.Origins had it, until this
+// process ends; of many origins the latest maxLetIn. It reports whether origin is
+// one. It may be called from any goroutine.
+func (e *Engine) LetIn(origin string) bool {
+	u, err := url.Parse(origin)
+	if err != nil || u.Scheme == "" || u.Host == "" || strings.ContainsRune(u.Host, '*') {
+		return false
+	}
+	pattern := u.Scheme + "://" + u.Host
+	for {
+		old := e.letIn.Load()
+		var list []string
+		if old != nil {
+			list = *old
+		}
+		if slices.Contains(list, pattern) {
+			return true
+		}
+		list = append(slices.Clone(list[max(0, len(list)-maxLetIn+1):]), pattern)
+		if e.letIn.CompareAndSwap(old, &list) {
+			return true
+		}
+	}
+}
+
 // originAllowed applies Config.Origins (RFC 6455 §10.2).
 func (e *Engine) originAllowed(r *http.Request) bool {
 	origin := r.Header.Get("Origin")
@@ -31,15 +59,14 @@ func (e *Engine) originAllowed(r *http.Request) bool {
 	if err != nil || u.Host == "" {
 		return slices.Contains(e.cfg.Origins, "*") // such as "null" of a sandboxed page
 	}
-	if len(e.cfg.Origins) == 0 {
-		return strings.EqualFold(u.Host, r.Host)
+	if len(e.cfg.Origins) == 0 && strings.EqualFold(u.Host, r.Host) {
+		return true
 	}
-	for _, p := range e.cfg.Origins {
-		if matchOrigin(p, u) {
-			return true
-		}
+	matches := func(p string) bool { return matchOrigin(p, u) }
+	if more := e.letIn.Load(); more != nil && slices.ContainsFunc(*more, matches) {
+		return true
 	}
-	return false
+	return slices.ContainsFunc(e.cfg.Origins, matches)
 }
 
 func matchOrigin(pattern string, origin *url.URL) bool {

@@ -105,7 +105,8 @@ func (c *Conn) writePart(part []byte) error {
 	c.ep.engine.stats.sent(n)
 	b := c.behind
 	for sent := 0; sent < len(part); {
-		w := c.wire(b.take())
+		f := b.take()
+		w := c.wire(f)
 		sent += len(w)
 		if sent > n { // here the socket has stopped
 			if err := c.leaveToNbio(w[max(0, len(w)-(sent-n)):]); err != nil {
@@ -113,6 +114,7 @@ func (c *Conn) writePart(part []byte) error {
 			}
 			break
 		}
+		c.tellOf(f, FateWritten)
 	}
 	if b.empty() {
 		c.noBacklog()
@@ -143,8 +145,10 @@ func (c *Conn) keep(frames []*Frame, n int) (err error) {
 				c.backlog().add(f, true)
 			case n >= len(w):
 				n -= len(w)
+				c.tellOf(f, FateWritten)
 			default:
 				stopped = true
+				c.tellOf(f, FateWaits)
 				err = c.leaveToNbio(w[n:])
 			}
 			return err == nil
@@ -160,6 +164,7 @@ func (c *Conn) queue(frames []*Frame) error {
 	leaves(frames, func(f *Frame) bool {
 		if refused = refused || !b.add(f, false); refused {
 			c.ep.engine.stats.lost(f.class, lostRefused, 1)
+			c.tellOf(f, FateRefused)
 		}
 		return true
 	})

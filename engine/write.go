@@ -98,18 +98,21 @@ func (c *Conn) sendFrames(b []byte, frames []*Frame) error {
 	defer c.wmu.Unlock()
 	switch {
 	case c.has(flagCloseSent):
+		c.tell(frames, FateGone)
 		return ErrClosed
 	case c.waits():
 		return c.queue(frames)
 	}
 	n, err := c.writeSocket(b)
 	if err != nil {
+		c.tell(frames, FateGone)
 		return ErrClosed
 	}
 	c.ep.engine.stats.sent(n)
 	if n < len(b) {
 		return c.keep(frames, n)
 	}
+	c.tell(frames, FateWritten)
 	c.flags.And(^uint32(flagReplay))
 	return nil
 }

@@ -205,6 +205,20 @@ func (h *Hub) Broadcast(frame *engine.Frame) {
 	}
 }
 
+// Through calls done, on one of the workers, when all that was there for members
+// before the call was handed to their connections.
+func (h *Hub) Through(done func()) {
+	var left atomic.Int32
+	left.Store(int32(len(h.shards))) //nolint:gosec // a small multiple of the cores
+	for _, s := range h.shards {
+		s.inbox.push(op{kind: opCall, call: func(*shard) {
+			if left.Add(-1) == 0 {
+				done()
+			}
+		}})
+	}
+}
+
 // EachIn calls f for every member of key on this node, as Each does.
 func (h *Hub) EachIn(key Key, f func(*Member)) {
 	o := op{kind: opCall, call: func(s *shard) {

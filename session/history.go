@@ -87,7 +87,15 @@ func (m *Manager) LogFrame(key room.Key, offset uint64, payload string) *engine.
 	}
 	w.out = w.env.AppendDelivery(w.out[:0], fill)
 	m.stats.received(w.env.Type)
-	return engine.NewFrame(engine.OpText, w.out)
+	frame := engine.NewFrame(engine.OpText, w.out)
+	if m.watch != nil {
+		to := ToRoom
+		if key.Kind == room.KindUser {
+			to = ToUser
+		}
+		m.watch(to, key.Name, offset, payload, frame)
+	}
+	return frame
 }
 
 // notificationOf names a notification of an inbox that has no name of its own, as

@@ -45,6 +45,9 @@ type Manager struct {
 	nodes Nodes
 	limit DeviceLimit // nil: none
 
+	// Set by Watch, before anything is received; nil: nobody.
+	watch func(to Target, name string, offset uint64, payload string, f *engine.Frame)
+
 	// Set by Serve, before the engine starts.
 	engine   *engine.Engine
 	endpoint *engine.Endpoint

@@ -60,7 +60,19 @@ func (m *Manager) frameOf(in *inbound, to Target, name, payload string) *engine.
 	in.out = in.env.AppendDelivery(in.out[:0], fill)
 	typ := cmp.Or(fill.Type, in.env.Type)
 	m.stats.received(typ)
-	return m.classed(engine.NewFrame(engine.OpText, in.out), to, name, typ, &in.env)
+	frame := m.classed(engine.NewFrame(engine.OpText, in.out), to, name, typ, &in.env)
+	if m.watch != nil {
+		m.watch(to, name, 0, payload, frame)
+	}
+	return frame
+}
+
+// Watch has f see every frame that is made of a message from Redis, before it goes
+// to anybody, with the payload it is made of and, where history is kept, its
+// offset. It is called before the bus runs; f is called on the goroutines that make
+// frames and must not block.
+func (m *Manager) Watch(f func(to Target, name string, offset uint64, payload string, frame *engine.Frame)) {
+	m.watch = f
 }
 
 // fillFor says what a payload lacks, or what its channel says better.

@@ -113,6 +113,13 @@ func (s *Session) clientID() string { return fmt.Sprintf("%016x", s.manager.idOf
 // deviceID is what the client calls its device, "" when it does not say.
 func (s *Session) deviceID() string { return s.manager.devices.of(s.number) }
 
+// Who returns whose session it is: the user, what the client calls its device ("":
+// it does not say), and the connection's id as in welcome. It may be called from any
+// goroutine.
+func (s *Session) Who() (userID, deviceID, clientID string) {
+	return s.member.UserID(), s.deviceID(), s.clientID()
+}
+
 // MarshalZerologObject implements zerolog.LogObjectMarshaler: what a log line
 // says of a session.
 func (s *Session) MarshalZerologObject(e *zerolog.Event) {

@@ -22,6 +22,10 @@ const policy = "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-
 // all it serves is in memory. It may be called from any goroutine.
 func Demo() http.Handler { return pages("demo") }
 
+// Console serves the operators' console under /console/, on the internal listener.
+// It may be called from any goroutine.
+func Console() http.Handler { return http.StripPrefix("/console", pages("console")) }
+
 // pages serves one application of dist.
 func pages(name string) http.Handler {
 	files, err := fs.Sub(dist, "dist/"+name)

@@ -8,6 +8,7 @@ import (
 	"github.com/ginforge/gateway/engine"
 	"github.com/ginforge/gateway/message"
 	"github.com/ginforge/gateway/pubsub"
+	"github.com/ginforge/gateway/pubsub/stream"
 	"github.com/ginforge/gateway/room"
 	"github.com/ginforge/gateway/session"
 )
@@ -48,9 +49,13 @@ func (b busSubscriber) kind(key room.Key) pubsub.Kind {
 }
 
 // busPublisher is the bus as sessions see it.
-type busPublisher struct{ bus *pubsub.Bus }
+type busPublisher struct {
+	bus  *pubsub.Bus
+	node *node
+}
 
 func (b busPublisher) PublishRoom(name string, payload []byte, done func(error)) error {
+	b.node.ingress(viaFrame, stream.Key{Kind: stream.Room, Name: name}, payload)
 	err := b.bus.Publish(pubsub.KindRoom, name, payload, done)
 	if errors.Is(err, pubsub.ErrAway) {
 		return fmt.Errorf("%w: %w", session.ErrAway, err)
@@ -59,6 +64,7 @@ func (b busPublisher) PublishRoom(name string, payload []byte, done func(error))
 }
 
 func (b busPublisher) PublishUser(userID string, payload []byte, done func(error)) error {
+	b.node.ingress(viaFrame, stream.Key{Kind: stream.User, Name: userID}, payload)
 	return b.bus.Publish(pubsub.KindUser, userID, payload, done)
 }
 

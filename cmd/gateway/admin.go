@@ -11,6 +11,8 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"github.com/ginforge/gateway/web"
 )
 
 // adminServer is the internal listener. It is net/http's: its few clients may
@@ -25,6 +27,8 @@ func newAdminServer(listen string, metrics *prometheus.Registry, calls http.Hand
 	mux := http.NewServeMux()
 	mux.Handle("/metrics", promhttp.HandlerFor(metrics, promhttp.HandlerOpts{}))
 	mux.Handle("/api/v1/", calls)
+	mux.Handle("/console/", web.Console())
+	mux.Handle("/{$}", http.RedirectHandler("/console/", http.StatusFound))
 	mux.HandleFunc("/debug/pprof/", pprof.Index)
 	mux.HandleFunc("/debug/pprof/cmdline", pprof.Cmdline)
 	mux.HandleFunc("/debug/pprof/profile", pprof.Profile)

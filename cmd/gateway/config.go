@@ -25,6 +25,7 @@ type Config struct {
 	Node string `koanf:"node"`
 
 	Admin     AdminConfig     `koanf:"admin"`
+	Console   ConsoleConfig   `koanf:"console"`
 	Log       LogConfig       `koanf:"log"`
 	JWT       JWTConfig       `koanf:"jwt"`
 	Redis     RedisConfig     `koanf:"redis"`
@@ -51,6 +52,13 @@ type Config struct {
 	// Delivery is for messages to clients that read too slowly.
 	Delivery DeliveryConfig `koanf:"delivery"`
 	Shutdown ShutdownConfig `koanf:"shutdown"`
+}
+
+// ConsoleConfig is about the console of the internal listener.
+type ConsoleConfig struct {
+	// URL is where its pages reach /ws of this node, ws:// or wss://; empty for
+	// the public listener's port at the host by which the page was reached.
+	URL string `koanf:"url"`
 }
 
 // AdminConfig is about who may use the internal listener's API.

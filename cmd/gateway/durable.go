@@ -36,7 +36,7 @@ func (n *node) newDurable(rules *session.Config) (err error) {
 				return logKey(c.key), true
 			},
 			Prepare: func(channel, payload string) (stream.Append, error) { return n.prepare(rules, channel, payload) },
-		}, n.bus.Commands(), n.bus.NewClient, n.bus.Appender(), n.component("sequencer"))
+		}, n.bus.Commands(), n.bus.NewClient, tracedAppender{n.bus.Appender(), n}, n.component("sequencer"))
 		if err != nil {
 			return err
 		}
@@ -45,7 +45,7 @@ func (n *node) newDurable(rules *session.Config) (err error) {
 		n.durable.intake, err = intake.New(intake.Config{
 			Node: n.cfg.Node, Prefix: n.cfg.Redis.Prefix, DedupeWindow: n.cfg.Intake.DedupeWindow,
 			Resolve: func(channel, text string) (intake.Message, error) { return n.resolve(rules, channel, text) },
-		}, n.bus.Commands(), n.bus.NewClient, n.bus.Appender(), n.component("intake"))
+		}, n.bus.Commands(), n.bus.NewClient, tracedAppender{n.bus.Appender(), n}, n.component("intake"))
 	}
 	return err
 }
@@ -136,6 +136,7 @@ func (n *node) prepare(rules *session.Config, name, payload string) (stream.Appe
 	if err != nil {
 		return stream.Append{}, err
 	}
+	n.ingress(viaPublish, logKey(c.key), []byte(payload))
 	kept, id, err := n.sessions.ForLog(c.target, c.key.Name, []byte(payload))
 	if err != nil {
 		return stream.Append{}, err
@@ -152,6 +153,7 @@ func (n *node) resolve(rules *session.Config, name, text string) (intake.Message
 	if err != nil {
 		return intake.Message{}, err
 	}
+	n.ingress(viaXAdd, logKey(c.key), []byte(text))
 	kept, id, err := n.sessions.ForLog(c.target, c.key.Name, []byte(text))
 	if err != nil {
 		return intake.Message{}, fmt.Errorf("its message: %w", err)

@@ -18,7 +18,7 @@ const hintText = `
   A backend      Redis is at %s; say something to everyone:
                  redis-cli%s PUBLISH %sbroadcast '{"type":"system","content":{"message":"hello","level":"info"}}'
                  bin/gateway publish --redis-url %s broadcast '{"type":"system","content":{"message":"hello","level":"info"}}'
-  Metrics        http://%s/metrics
+  Operators      http://%s/console/ and /metrics
 
 `
 

@@ -14,6 +14,7 @@ import (
 type busLogs struct {
 	bus   *pubsub.Bus
 	rules func(room.Key) session.History
+	node  *node
 }
 
 var (
@@ -36,13 +37,18 @@ func (b busLogs) rulesOf(key room.Key) stream.Rules {
 
 // Append implements session.Logs.
 func (b busLogs) Append(m session.LogMessage, done func(room.Position, bool, error)) error {
-	return b.bus.Append(stream.Append{
+	what := stream.Append{
 		Key:     logKey(m.Key),
 		Rules:   stream.Rules{Size: m.Size, TTL: m.TTL},
 		Payload: m.Payload,
 		Dedupe:  m.Dedupe,
 		AtLeast: stream.Position(m.Taken),
-	}, func(a stream.Appended, err error) { done(room.Position(a.Position), a.Duplicate, err) })
+	}
+	b.node.ingress(viaFrame, what.Key, m.Payload)
+	return b.bus.Append(what, func(a stream.Appended, err error) {
+		b.node.appended(what, a, err)
+		done(room.Position(a.Position), a.Duplicate, err)
+	})
 }
 
 // ReadInbox implements session.Logs.
@@ -52,7 +58,12 @@ func (b busLogs) ReadInbox(userID string, after uint64, limit int, done func([]r
 
 // AckInbox implements session.Logs.
 func (b busLogs) AckInbox(userID, device string, offset uint64, done func(error)) error {
-	return b.bus.AckInbox(userID, device, offset, func(_ uint64, err error) { done(err) })
+	return b.bus.AckInbox(userID, device, offset, func(acked uint64, err error) {
+		if err == nil {
+			b.node.acked(userID, device, acked)
+		}
+		done(err)
+	})
 }
 
 // Read implements room.Store.
@@ -122,7 +133,7 @@ func (n *node) history(rules func(room.Key) session.History) room.History {
 	return room.History{
 		Size:  func(key room.Key) int { return rules(key).Size },
 		TTL:   func(key room.Key) time.Duration { return rules(key).TTL },
-		Store: busLogs{n.bus, rules},
+		Store: busLogs{n.bus, rules, n},
 		Frame: func(key room.Key, offset uint64, payload string) *engine.Frame {
 			return n.sessions.LogFrame(key, offset, payload)
 		},

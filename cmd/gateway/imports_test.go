@@ -17,9 +17,10 @@ const module = "github.com/ginforge/gateway/"
 // tests: to the right and downwards in the picture of ARCHITECTURE.md. A new
 // package needs a line here.
 var arrows = map[string][]string{
-	"cmd/gateway":         {"session", "session/admission", "session/auth", "room", "engine", "message", "pubsub", "pubsub/stream", "pubsub/nodes", "pubsub/presence", "pubsub/revoked", "cluster", "api", "pubsub/sequencer", "pubsub/intake", "web"},
+	"cmd/gateway":         {"session", "session/admission", "session/auth", "room", "engine", "message", "pubsub", "pubsub/stream", "pubsub/nodes", "pubsub/presence", "pubsub/revoked", "cluster", "cluster/trace", "api", "pubsub/sequencer", "pubsub/intake", "web"},
 	"api":                 {"cluster", "pubsub/nodes", "session/auth", "message"},
 	"cluster":             {"pubsub/nodes"},
+	"cluster/trace":       {},
 	"web":                 {},
 	"pubsub/presence":     {},
 	"session":             {"session/admission", "session/auth", "room", "engine", "message"},

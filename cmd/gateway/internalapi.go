@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"time"
 
 	"github.com/ginforge/gateway/api"
 	"github.com/ginforge/gateway/cluster"
@@ -31,6 +30,8 @@ func (n *node) internalAPI(verifier *auth.Verifier) *api.Server {
 		Cluster:   n.together.cluster,
 		History:   apiHistory{n.bus, n.rules()},
 		Revoker:   apiRevoker{n, verifier},
+		Console:   n.console,
+		Tracer:    apiTracer{n},
 		Stats:     func() any { return n.stats() },
 		Drain:     func() { n.startDrain(context.Background()) },
 	}, n.component("api"))
@@ -88,6 +89,7 @@ func (p apiPublisher) logged(to api.Channel) (key room.Key, rules session.Histor
 }
 
 func (p apiPublisher) Publish(ctx context.Context, to api.Channel, payload []byte, id string) (api.Published, error) {
+	p.node.ingress(viaAPI, apiKeyOf(to), payload)
 	if key, rules, kept := p.logged(to); kept {
 		return p.keep(ctx, to, key, rules, payload, id)
 	}
@@ -95,6 +97,14 @@ func (p apiPublisher) Publish(ctx context.Context, to api.Channel, payload []byt
 	err := p.node.bus.Publish(busKinds[to.Kind], to.Name, payload, func(err error) { answers <- reply[struct{}]{err: err} })
 	_, err = await(ctx, answers, err)
 	return api.Published{}, err
+}
+
+// apiKeyOf is the room or user of a channel, nobody's for a broadcast.
+func apiKeyOf(to api.Channel) stream.Key {
+	if to.Kind == api.Room {
+		return stream.Key{Kind: stream.Room, Name: to.Name}
+	}
+	return stream.Key{Kind: stream.User, Name: to.Name}
 }
 
 // keep appends a message to the log of a room or a user.
@@ -106,10 +116,14 @@ func (p apiPublisher) keep(
 		return api.Published{}, err
 	}
 	answers := make(chan reply[stream.Appended], 1)
-	err = p.node.bus.Append(stream.Append{
+	what := stream.Append{
 		Key: logKey(key), Rules: stream.Rules{Size: rules.Size, TTL: rules.TTL},
 		Payload: payload, Dedupe: cmp.Or(id, own), AtLeast: stream.Position(p.node.hub.LogPosition(key)),
-	}, func(a stream.Appended, err error) { answers <- reply[stream.Appended]{a, err} })
+	}
+	err = p.node.bus.Append(what, func(a stream.Appended, err error) {
+		p.node.appended(what, a, err)
+		answers <- reply[stream.Appended]{a, err}
+	})
 	at, err := await(ctx, answers, err)
 	return api.Published{Offset: at.Offset, Epoch: at.Epoch, Duplicate: at.Duplicate}, err
 }
@@ -165,57 +179,6 @@ func (r apiRevoker) Revoke(ctx context.Context, what auth.Revocation) error {
 		return api.ErrUnavailable
 	}
 	return r.node.revoke(ctx, what)
-}
-
-// nodeStats is the numbers of this node.
-type nodeStats struct {
-	Node          string            `json:"node"`
-	ID            string            `json:"id"`
-	UptimeSeconds int64             `json:"uptime_seconds"`
-	Draining      bool              `json:"draining"`
-	Connections   int64             `json:"connections"`
-	WebSockets    int64             `json:"websockets"`
-	Users         int64             `json:"users"`
-	Rooms         int64             `json:"rooms"`
-	QueueBytes    int64             `json:"queue_bytes"`
-	BytesIn       uint64            `json:"bytes_in"`
-	BytesOut      uint64            `json:"bytes_out"`
-	Deliveries    map[string]uint64 `json:"deliveries"`
-	Handshakes    map[string]uint64 `json:"handshakes"`
-	Frames        map[string]uint64 `json:"frames"`
-	Refusals      map[int]uint64    `json:"refusals"`
-	Closes        map[string]uint64 `json:"closes"`
-	Revoked       int               `json:"revoked"`
-	Redis         redisStats        `json:"redis"`
-}
-
-type redisStats struct {
-	Connected      bool      `json:"connected"`
-	Since          time.Time `json:"since"`
-	Subscriptions  int       `json:"subscriptions"`
-	QueuedMessages int       `json:"queued_messages"`
-	Received       int64     `json:"received"`
-	Published      int64     `json:"published"`
-}
-
-func (n *node) stats() nodeStats {
-	hub, conns, bus, state, sessions := n.hub.Stats(), n.engine.Stats(), n.bus.Stats(), n.bus.State(), n.sessions.Stats()
-	closes := map[string]uint64{}
-	for code, count := range conns.ClosesSent {
-		closes[codeLabel(code)] = count
-	}
-	return nodeStats{
-		Node: n.cfg.Node, ID: n.together.nodes.ID(), UptimeSeconds: int64(time.Since(n.started).Seconds()),
-		Draining: n.leaving.begun.Load(), Connections: conns.Open, WebSockets: conns.WebSockets,
-		Users: hub.Users, Rooms: hub.Rooms, QueueBytes: conns.PendingBytes, BytesIn: conns.BytesIn, BytesOut: conns.BytesOut,
-		Deliveries: map[string]uint64{"sent": hub.Delivered, "slow": hub.Slow, "gone": hub.Gone},
-		Handshakes: sessions.Handshakes, Frames: sessions.Frames, Refusals: sessions.Refusals, Closes: closes,
-		Revoked: sessions.Revoked,
-		Redis: redisStats{
-			Connected: state.Connected, Since: state.Since.UTC(), Subscriptions: state.Subscriptions,
-			QueuedMessages: bus.QueuedMessages, Received: bus.ReceivedMessages, Published: bus.PublishedMessages,
-		},
-	}
 }
 
 // roomsHere is the rooms of this node as package cluster sees them.

@@ -11,6 +11,7 @@ import (
 
 	"github.com/rs/zerolog"
 
+	"github.com/ginforge/gateway/cluster/trace"
 	"github.com/ginforge/gateway/engine"
 	"github.com/ginforge/gateway/pubsub"
 	"github.com/ginforge/gateway/pubsub/revoked"
@@ -38,6 +39,8 @@ type node struct {
 
 	together together
 	revoked  *revoked.Store
+	console  *console
+	trace    *trace.Recorder
 
 	ready   atomic.Bool // the listener is open
 	leaving drain
@@ -57,6 +60,7 @@ func serve(ctx context.Context, cfg Config, log zerolog.Logger, out io.Writer) e
 func newNode(cfg Config, log zerolog.Logger) (*node, error) {
 	cfg.Node = nodeName(cfg.Node)
 	n := &node{cfg: cfg, log: log.With().Str("node", cfg.Node).Logger(), started: time.Now(), leaving: newDrain()}
+	n.trace = trace.New(cfg.Node, time.Now)
 	verifier, err := auth.NewVerifier(authConfig(cfg))
 	if err != nil {
 		return nil, err
@@ -79,7 +83,10 @@ func (n *node) assemble(verifier *auth.Verifier) (err error) {
 	if n.gate, err = admission.New(admissionConfig(n.cfg)); err != nil {
 		return err
 	}
-	n.sessions, err = session.NewManager(sessions, verifier, n.gate, n.hub, busPublisher{n.bus}, busLogs{n.bus, sessions.HistoryOf}, n.component("session"))
+	if n.console, err = newConsole(n); err != nil {
+		return err
+	}
+	n.sessions, err = session.NewManager(sessions, verifiers{verifier, n.console}, n.gate, n.hub, busPublisher{n.bus, n}, busLogs{n.bus, sessions.HistoryOf, n}, n.component("session"))
 	if err != nil {
 		return err
 	}
@@ -87,6 +94,7 @@ func (n *node) assemble(verifier *auth.Verifier) (err error) {
 	if n.engine, err = engine.New(engineConfig(n.cfg), n.public, n.component("engine")); err != nil {
 		return err
 	}
+	n.sessions.Watch(n.watch)
 	n.bus.OnIdle(n.sessions.Received)
 	n.sessions.Serve(n.engine)
 	if err := n.joinOthers(); err != nil {
@@ -144,6 +152,7 @@ func (n *node) run(ctx context.Context, out io.Writer) error {
 	localDone := spawn(func() error { return n.sessions.DeliverLocal(background) })
 	revokedDone := spawn(func() error { return n.keepRevoked(background) })
 	noticed := spawn(func() error { return n.notify(background) })
+	watched := spawn(func() error { return n.console.run(background) })
 	togetherDone := spawn(func() error { return n.runTogether(background) })
 	taking, stopTaking := context.WithCancel(background)
 	defer stopTaking()
@@ -159,7 +168,7 @@ func (n *node) run(ctx context.Context, out io.Writer) error {
 	stopTaking()
 	err = errors.Join(err, <-taken) // which still needs the bus
 	stopBackground()
-	err = errors.Join(err, <-hubDone, <-busDone, <-gateDone, <-settled, <-rebalanced, <-localDone, <-noticed, <-revokedDone, <-togetherDone, n.bus.Close())
+	err = errors.Join(err, <-hubDone, <-busDone, <-gateDone, <-settled, <-rebalanced, <-localDone, <-noticed, <-watched, <-revokedDone, <-togetherDone, n.bus.Close())
 	n.log.Info().Msg("stopped")
 	return err
 }

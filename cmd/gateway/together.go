@@ -90,6 +90,8 @@ func (n *node) joinOthers() (err error) {
 	n.together.cluster.OnRooms(roomsHere{n})
 	n.together.cluster.OnRevoke(n.toldRevoked)
 	n.together.nodes.Handle(opKick, n.kicked)
+	n.console.watch()
+	n.traceTogether()
 	n.bus.Subscribe(pubsub.KindControl, "", nil)
 	n.bus.Subscribe(pubsub.KindControl, n.together.nodes.ID(), nil)
 	n.sessions.Together(sessionNodes{n}, limit)
@@ -160,7 +162,9 @@ func (n *node) load() nodes.Load {
 func (n *node) heard(d pubsub.Delivery) bool {
 	switch d.Kind {
 	case pubsub.KindControl:
-		n.together.nodes.Receive(d.Payload)
+		if !n.console.heard(d.Payload) {
+			n.together.nodes.Receive(d.Payload)
+		}
 	case pubsub.KindStatus, pubsub.KindHere:
 		n.tellEdge(d.Payload)
 	default:

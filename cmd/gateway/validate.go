@@ -5,6 +5,7 @@ import (
 	"maps"
 	"net"
 	"net/http"
+	"net/url"
 	"slices"
 	"strconv"
 	"strings"
@@ -60,6 +61,8 @@ func (c Config) validateServer() error {
 		p.unless(len(key) >= minAPIKeyBytes && isToken(key), "admin.api_keys", key,
 			"keys of "+strconv.Itoa(minAPIKeyBytes)+" bytes and more, without spaces and brackets, such as openssl rand -hex 24 makes")
 	}
+	p.unless(c.Console.URL == "" || isWebSocketURL(c.Console.URL), "console.url", c.Console.URL,
+		`empty, or a URL such as "wss://node-1.example.com/ws"`)
 	p.unless(len(c.Node) <= 128 && isPlain(c.Node), "node", c.Node,
 		"at most 128 bytes of text without control characters")
 	p.oneOf("log.level", c.Log.Level, logLevels...)
@@ -288,6 +291,12 @@ func isToken(s string) bool {
 	return s != "" && !strings.ContainsFunc(s, func(r rune) bool {
 		return r <= ' ' || r >= 0x7f || strings.ContainsRune(`"(),/:;<=>?@[\]{}`, r)
 	})
+}
+
+// isWebSocketURL reports whether s is where a WebSocket client can connect.
+func isWebSocketURL(s string) bool {
+	u, err := url.Parse(s)
+	return err == nil && (u.Scheme == "ws" || u.Scheme == "wss") && u.Host != ""
 }
 
 // isOriginPattern reports whether s is an origin as browsers send it, with at

@@ -1,13 +1,9 @@
-import { readFileSync } from "node:fs";
-import { createRequire } from "node:module";
-import type { AxeResults } from "axe-core";
 import type { BrowserContext, Locator, Page } from "playwright-core";
+import { barriers, still } from "./inspect.ts";
 import type { Gateway } from "./processes.ts";
 
 /** What the demo page needs of its gateway. */
 export const demoSettings = { development: "true", "namespaces.chat.presence": "true" };
-
-const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 
 /** A person at the demo page. */
 export class Visitor {
@@ -55,11 +51,8 @@ export class Visitor {
     return this.page.getByRole("complementary").getByRole("button", { name });
   }
 
-  /** Waits until nothing moves any more: colours change on the way. */
-  async still(): Promise<void> {
-    await this.page.waitForFunction(() =>
-      document.getAnimations().every(({ playState }) => playState !== "running"),
-    );
+  still(): Promise<void> {
+    return still(this.page);
   }
 
   get composer(): Locator {
@@ -79,14 +72,7 @@ export class Visitor {
   }
 
   /** What axe-core finds wrong with the page as it is that would keep somebody out. */
-  async barriers(): Promise<string[]> {
-    // Its own policy keeps the page from running what it did not bring; the debugger may.
-    await this.page.evaluate(axe);
-    const { violations } = await this.page.evaluate(() =>
-      (window as unknown as { axe: { run: () => Promise<AxeResults> } }).axe.run(),
-    );
-    return violations
-      .filter(({ impact }) => impact === "serious" || impact === "critical")
-      .map(({ id, help, nodes }) => `${id}: ${help}: ${nodes.map(({ html }) => html).join(" ")}`);
+  barriers(): Promise<string[]> {
+    return barriers(this.page);
   }
 }

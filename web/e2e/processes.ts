@@ -47,6 +47,8 @@ export class Gateway {
 
   private constructor(
     readonly port: number,
+    /** Of the internal listener. */
+    readonly adminPort: number,
     private readonly redis: string,
     private readonly prefix: string,
     private readonly settings: Record<string, string>,
@@ -57,7 +59,7 @@ export class Gateway {
    * @param settings more of the configuration, by key
    */
   static async start(redis: string, prefix: string, settings: Record<string, string> = {}): Promise<Gateway> {
-    const gateway = new Gateway(await freePort(), redis, prefix, settings);
+    const gateway = new Gateway(await freePort(), await freePort(), redis, prefix, settings);
     await gateway.start();
     return gateway;
   }
@@ -65,7 +67,7 @@ export class Gateway {
   async start(): Promise<void> {
     const settings = {
       listen: `127.0.0.1:${this.port}`,
-      admin_listen: "127.0.0.1:0",
+      admin_listen: `127.0.0.1:${this.adminPort}`,
       "jwt.secret": secret,
       "jwt.leeway": "1s",
       "redis.url": this.redis,

@@ -1,12 +1,14 @@
 /**
- * Takes the pictures of the demo page in docs/: `npm run screenshots`. It needs bin/gateway, redis-server,
+ * Takes the pictures of the demo and the console in docs/: `npm run screenshots`. It needs bin/gateway, redis-server,
  * chromium, and a font with Chinese letters (fonts-wqy-microhei).
  */
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { inject, test } from "vitest";
-import { launch } from "./browser.ts";
+import { Tab, launch } from "./browser.ts";
+import { Operator, apiKey, consoleSettings } from "./console.ts";
 import { Visitor, demoSettings } from "./demo.ts";
+import { still } from "./inspect.ts";
 import { Gateway, until } from "./processes.ts";
 
 const docs = fileURLToPath(new URL("../../docs/", import.meta.url));
@@ -74,3 +76,72 @@ test("the demo page has its pictures taken", async () => {
   await browser.close();
   await gateway.stop();
 });
+
+/** Publishes into rooms as backends do, so that there is something to see. */
+async function traffic(gateways: Gateway[], rooms: string[], seconds: number): Promise<void> {
+  const end = Date.now() + seconds * 1000;
+  for (let n = 0; Date.now() < end; n++) {
+    const gateway = gateways[n % gateways.length];
+    const messages = rooms.flatMap((room) =>
+      Array.from({ length: 1 + Math.round(6 + 5 * Math.sin(n / 9)) }, () => ({
+        channel: `room:${room}`,
+        message: { type: "room_message", content: { text: "The price of tea has changed.".repeat(4) } },
+      })),
+    );
+    await fetch(`http://127.0.0.1:${gateway?.adminPort}/api/v1/publish/batch`, {
+      method: "POST",
+      headers: { "X-API-Key": apiKey },
+      body: JSON.stringify({ messages }),
+    });
+    await new Promise((resolve) => setTimeout(resolve, 250));
+  }
+}
+
+test("the console has its pictures taken", async () => {
+  const redis = inject("redis");
+  const settings = { ...consoleSettings, "engine.origins": new URL(inject("pages")).origin };
+  const gateways = await Promise.all(
+    ["node-1", "node-2", "node-3"].map((node) => Gateway.start(redis, "console:", { ...settings, node })),
+  );
+  const [first, second] = gateways;
+  if (!first || !second) throw new Error("there are no gateways");
+  const browser = await launch();
+  const rooms = ["chat:tea", "chat:lobby", "game:7"];
+  const open = async (options: object): Promise<Operator> =>
+    Operator.open(await browser.newContext({ locale: "en-US", ...options }), first);
+  const desktop = await open({ viewport: { width: 1360, height: 1240 } });
+  const dark = await open({ viewport: { width: 1360, height: 1240 }, colorScheme: "dark" });
+  const onPhone = await open(phone);
+
+  const visitors = await browser.newContext();
+  const names = ["ann", "bob", "cid", "dora", "eve", "finn", "gus", "hana", "ivan", "june"];
+  const busy = traffic(gateways, rooms, 100);
+  for (const [i, user] of names.entries()) {
+    const gateway = gateways[i % gateways.length] ?? first;
+    for (let device = 0; device < 2; device++) {
+      await Tab.open(visitors, inject("pages"), { url: `ws://127.0.0.1:${gateway.port}/ws`, user, rooms });
+    }
+    if (i === 5) await fetch(`http://127.0.0.1:${second.port}/ws?token=wrong`);
+    await new Promise((resolve) => setTimeout(resolve, 4000));
+  }
+  for (const operator of [desktop, dark]) {
+    await operator.find("ann");
+    await operator.page.getByRole("button", { name: "Test notification" }).click();
+    await operator.page.getByLabel("The beginning of a room's name").fill("chat:");
+    await operator.page.getByLabel("The beginning of a room's name").press("Enter");
+    await operator.page.getByRole("button", { name: /^chat:tea/ }).click();
+    await until("the trace is there", async () => (await operator.trace()).length > 4);
+  }
+  await busy;
+  for (const [operator, name] of [
+    [desktop, "console-desktop"],
+    [dark, "console-dark"],
+    [onPhone, "console-phone"],
+  ] as const) {
+    await operator.page.mouse.move(2, 2);
+    await still(operator.page);
+    await operator.page.screenshot({ path: join(docs, `${name}.png`) });
+  }
+  await browser.close();
+  await Promise.all(gateways.map((gateway) => gateway.stop()));
+}, 240_000);
