@@ -60,7 +60,11 @@ func TestServe_InternalPaths(t *testing.T) {
 			t.Errorf("%s answers %d %.200s, want 200 and %q", path, got.status, got.body, want)
 		}
 	}
-	for _, path := range []string{"/", "/ws", "/healthz", "/ws/online-users"} {
+	// Who knows only the port is led to the console.
+	if got := s.a.getAdmin(t, "/"); got.status != http.StatusOK || !strings.Contains(got.body, "<html") {
+		t.Errorf("/ answers %d %.100s, want the console", got.status, got.body)
+	}
+	for _, path := range []string{"/ws", "/healthz", "/ws/online-users"} {
 		if got := s.a.getAdmin(t, path); got.status != http.StatusNotFound {
 			t.Errorf("%s answers %d, want 404", path, got.status)
 		}

@@ -133,7 +133,11 @@ func TestServe_FirstMinute(t *testing.T) {
 	if got := fetch(t, find(t, hint, `(http://\S+/)\n`)); got.status != 200 || !strings.Contains(got.body, "<html") {
 		t.Errorf("the page answers %d %.100s", got.status, got.body)
 	}
-	if got := fetch(t, find(t, hint, `(http://\S+/metrics)`)); got.status != 200 {
+	operators := find(t, hint, `(http://\S+)/console/`)
+	if got := fetch(t, operators+"/console/"); got.status != 200 || !strings.Contains(got.body, "<html") {
+		t.Errorf("the console answers %d %.100s", got.status, got.body)
+	}
+	if got := fetch(t, operators+"/metrics"); got.status != 200 {
 		t.Errorf("the metrics answer %d", got.status)
 	}
 	if !strings.Contains(p.logs.String(), "DEVELOPMENT MODE") {
