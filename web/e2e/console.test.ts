@@ -148,7 +148,7 @@ describe.concurrent("the console", () => {
       await operator.sees("Devices of ann");
       await operator.page.getByRole("button", { name: "Test notification" }).click();
       await until("a trace is shown", async () => (await operator.trace()).length > 3);
-      await operator.page.getByText("Sent. The trace below follows it.").waitFor({ state: "hidden" });
+      await operator.page.getByText("Sent. The trace follows it.").waitFor({ state: "hidden" });
       await still(operator.page);
       expect(await barriers(operator.page)).toEqual([]);
     }

@@ -3,7 +3,7 @@ import { createServer } from "vite";
 import { workspace } from "../vite.shared.ts";
 import { token } from "./processes.ts";
 
-/** Serves the harness page, with the packages from their sources, and tokens at /token?user=&seconds=. */
+/** Serves the harness page, with the packages from their sources, and tokens at /token?user=&seconds=&name=. */
 export async function servePages(): Promise<{ url: string; close: () => Promise<void> }> {
   const server = await createServer({
     ...workspace,
@@ -18,7 +18,8 @@ export async function servePages(): Promise<{ url: string; close: () => Promise<
         configureServer({ middlewares }) {
           middlewares.use("/token", (request, response) => {
             const { searchParams } = new URL(request.url ?? "", "http://tokens");
-            response.end(token(searchParams.get("user") ?? "", Number(searchParams.get("seconds"))));
+            const name = searchParams.get("name") ?? undefined;
+            response.end(token(searchParams.get("user") ?? "", Number(searchParams.get("seconds")), name));
           });
         },
       },

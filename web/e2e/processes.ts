@@ -33,10 +33,10 @@ export async function until(
 }
 
 /** A token that the gateways of these tests accept. */
-export function token(user: string, seconds = 3600): string {
+export function token(user: string, seconds = 3600, username?: string): string {
   const encode = (part: object): string => Buffer.from(JSON.stringify(part)).toString("base64url");
   const now = Math.floor(Date.now() / 1000);
-  const body = `${encode({ alg: "HS256", typ: "JWT" })}.${encode({ user_id: user, iat: now, exp: now + seconds })}`;
+  const body = `${encode({ alg: "HS256", typ: "JWT" })}.${encode({ user_id: user, username, iat: now, exp: now + seconds })}`;
   return `${body}.${createHmac("sha256", secret).update(body).digest("base64url")}`;
 }
 

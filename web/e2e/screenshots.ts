@@ -114,12 +114,14 @@ test("the console has its pictures taken", async () => {
   const onPhone = await open(phone);
 
   const visitors = await browser.newContext();
-  const names = ["ann", "bob", "cid", "dora", "eve", "finn", "gus", "hana", "ivan", "june"];
+  const names = ["Ann", "Bob", "Cid", "Dora", "Eve", "Finn", "Gus", "Hana", "李雷", "June"];
   const busy = traffic(gateways, rooms, 100);
-  for (const [i, user] of names.entries()) {
-    const gateway = gateways[i % gateways.length] ?? first;
-    for (let device = 0; device < 2; device++) {
-      await Tab.open(visitors, inject("pages"), { url: `ws://127.0.0.1:${gateway.port}/ws`, user, rooms });
+  for (const [i, name] of names.entries()) {
+    const user = name === "李雷" ? "lilei" : name.toLowerCase();
+    for (const [j, device] of ["laptop", "phone"].entries()) {
+      const gateway = gateways[(i + j) % gateways.length] ?? first;
+      const url = `ws://127.0.0.1:${gateway.port}/ws`;
+      await Tab.open(visitors, inject("pages"), { url, user, name, device, rooms });
     }
     if (i === 5) await fetch(`http://127.0.0.1:${second.port}/ws?token=wrong`);
     await new Promise((resolve) => setTimeout(resolve, 4000));

@@ -9,6 +9,8 @@ import {
 /** What a test asks of the page, in the fragment of its address. */
 export interface PageOptions extends Options {
   user: string;
+  /** What the token says the user is called. */
+  name?: string;
   /** How long tokens are good for. */
   seconds: number;
   rooms: string[];
@@ -30,7 +32,7 @@ declare global {
   }
 }
 
-const { user, seconds, rooms, ...options } = JSON.parse(
+const { user, name, seconds, rooms, ...options } = JSON.parse(
   decodeURIComponent(location.hash.slice(1)),
 ) as PageOptions;
 
@@ -40,7 +42,8 @@ const client = new GatewayClient({
   ...(options.token === undefined && {
     async getToken(why: string) {
       tokens.push(why);
-      return (await fetch(`/token?user=${user}&seconds=${seconds}`)).text();
+      const query = new URLSearchParams({ user, seconds: String(seconds), ...(name && { name }) });
+      return (await fetch(`/token?${query}`)).text();
     },
   }),
 });

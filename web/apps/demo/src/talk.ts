@@ -57,7 +57,7 @@ export function useSending(me: { user: string; name: string }) {
     lines: lines as Readonly<Ref<readonly Line[]>>,
     /** The message has come back: the page shows that one. */
     arrived: (key: string) => change(key, undefined),
-    send(text: string, transmit: (id: string) => Promise<unknown>): void {
+    send: (text: string, transmit: (id: string) => Promise<unknown>): void => {
       const key = crypto.randomUUID();
       const line: Line = {
         key,
@@ -131,7 +131,7 @@ export function useDirect(
       const peer = peers.value.find((known) => known.user === user);
       if (peer) peer.unseen = 0;
     },
-    send(to: string, text: string, id: string): Promise<unknown> {
+    send: (to: string, text: string, id: string): Promise<unknown> => {
       const said: Said = { text, line: id };
       return Promise.all([
         client.sendToUser(to, said, { id }),
