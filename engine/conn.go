@@ -69,7 +69,7 @@ type Conn struct {
 	windowBits uint8 // of the peer's inflater, with flagDeflate; set by Upgrade, then unchanged
 }
 
-// Bits of Conn.flags. They are only ever set, but for the last three.
+// Bits of Conn.flags. They are only ever set, but for those of which it says more.
 const (
 	flagDeflate   = 1 << iota // permessage-deflate was negotiated
 	flagCloseSent             // a close frame was sent or is queued
@@ -80,6 +80,7 @@ const (
 	flagBehind                // there is a backlog; set and cleared with wmu held
 	flagPumping               // a pump has been called; cleared when it comes
 	flagPlain                 // no WebSocket: a request that is answered later
+	flagHeld                  // the response to the handshake is held back; changed with wmu held
 )
 
 func (c *Conn) has(bit uint32) bool { return c.flags.Load()&bit != 0 }
@@ -136,6 +137,7 @@ func (c *Conn) beginClose(r CloseReason) bool {
 	frame := appendClose(scratch[:0], r)
 	if c.behind != nil {
 		_ = c.queueOwn(frame, true) // there is always room
+		_ = c.respond()             // an error means that it is gone already
 	} else {
 		_ = c.writeLocked(frame) // an error means that it is gone already
 	}

@@ -220,6 +220,9 @@ func (c *Conn) writeOff() CloseCode {
 	c.wmu.Lock()
 	defer c.wmu.Unlock()
 	c.addPending(-int(c.pending.Load()))
+	if c.has(flagHeld) {
+		c.dropHeld()
+	}
 	if c.behind != nil {
 		c.behind.writeOff()
 		c.noBacklog()

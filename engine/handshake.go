@@ -70,6 +70,17 @@ func (e *Engine) checkRequest(r *http.Request) *HandshakeError {
 // any other error the request cannot be upgraded at all. Without an error
 // Handler.OnClose will come, even if the peer is already gone.
 func (e *Engine) Upgrade(w http.ResponseWriter, r *http.Request, ep *Endpoint, protocol string, c *Conn, h Handler) error {
+	return e.upgrade(w, r, ep, protocol, c, h, false)
+}
+
+// UpgradeSoon is Upgrade for an application that greets the peer: the response goes
+// out in one write with the first frame, or after a second or two without one. Who
+// looks at the peer from outside sees an upgrade that takes as long as the greeting.
+func (e *Engine) UpgradeSoon(w http.ResponseWriter, r *http.Request, ep *Endpoint, protocol string, c *Conn, h Handler) error {
+	return e.upgrade(w, r, ep, protocol, c, h, true)
+}
+
+func (e *Engine) upgrade(w http.ResponseWriter, r *http.Request, ep *Endpoint, protocol string, c *Conn, h Handler, soon bool) error {
 	if herr := e.checkRequest(r); herr != nil {
 		return herr
 	}
@@ -88,14 +99,18 @@ func (e *Engine) Upgrade(w http.ResponseWriter, r *http.Request, ep *Endpoint, p
 	_ = nb.SetReadDeadline(time.Time{}) // drops the timer that an earlier plain request left
 	e.stats.webSockets.Add(1)
 
-	var scratch [512]byte
-	response := appendResponse(scratch[:0], r.Header.Get("Sec-Websocket-Key"), protocol, extensions)
+	key := r.Header.Get("Sec-Websocket-Key")
 	c.wmu.Lock() // no ping of the wheel gets in front of the response
 	defer c.wmu.Unlock()
 	nb.SetSession((*takeover)(c))
 	parser.ParserCloser = (*takeover)(c)
 	e.wheel.add(c)
-	_ = c.writeLocked(response) // an error means that the peer is gone: OnClose will come
+	if soon {
+		c.hold(key, protocol, extensions)
+		return nil
+	}
+	var scratch [512]byte
+	_ = c.writeLocked(appendResponse(scratch[:0], key, protocol, extensions)) // an error means that the peer is gone: OnClose will come
 	return nil
 }
 
@@ -103,7 +118,7 @@ func (e *Engine) Upgrade(w http.ResponseWriter, r *http.Request, ep *Endpoint, p
 // script cannot see the status of a failed handshake.
 func (e *Engine) Refuse(w http.ResponseWriter, r *http.Request, ep *Endpoint, protocol string, reason CloseReason) error {
 	c := &Conn{}
-	if err := e.Upgrade(w, r, ep, protocol, c, refused{}); err != nil {
+	if err := e.UpgradeSoon(w, r, ep, protocol, c, refused{}); err != nil {
 		return err
 	}
 	c.Close(reason)

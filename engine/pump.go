@@ -205,9 +205,10 @@ func (c *Conn) backlog() *backlog {
 }
 
 // callPump has the backlog moved on if nbio does not hold anything any more, whose
-// report might have been made before there was a backlog.
+// report might have been made before there was a backlog. A response that is held
+// back is not the pump's.
 func (c *Conn) callPump() {
-	if c.behind != nil && c.pending.Load() == 0 {
+	if c.behind != nil && c.pending.Load() == 0 && !c.has(flagHeld) {
 		c.ep.engine.call(c)
 	}
 }

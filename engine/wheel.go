@@ -46,7 +46,8 @@ type dueSlot struct {
 // dueEntry is checked again when its time comes: it may have become void.
 type dueEntry struct {
 	conn    *Conn      // a connection whose deadline comes,
-	closing bool       // or whose closing handshake should have ended
+	closing bool       // or whose closing handshake should have ended,
+	held    bool       // or whose response has been held back for long enough
 	http    *nbio.Conn // a connection that should have been upgraded
 }
 
@@ -122,6 +123,8 @@ func (w *wheel) expire(now uint32) {
 		switch {
 		case e.http != nil:
 			cutHTTP(e.http)
+		case e.held:
+			e.conn.respondLate()
 		case e.closing:
 			e.conn.shutdown(true)
 		default:

@@ -96,8 +96,9 @@ func (c *Conn) told(err error) error {
 func (c *Conn) sendFrames(b []byte, frames []*Frame) error {
 	c.wmu.Lock()
 	defer c.wmu.Unlock()
+	err := c.respond()
 	switch {
-	case c.has(flagCloseSent):
+	case err != nil, c.has(flagCloseSent):
 		c.tell(frames, FateGone)
 		return ErrClosed
 	case c.waits():
@@ -124,6 +125,11 @@ func (c *Conn) sendOwn(b []byte) error {
 	switch {
 	case c.has(flagCloseSent):
 		return ErrClosed
+	case c.has(flagHeld):
+		if err := c.queueOwn(b, false); err != nil {
+			return err
+		}
+		return c.respond()
 	case c.waits():
 		return c.queueOwn(b, false)
 	default:
@@ -154,6 +160,9 @@ func (c *Conn) writeLimit() int {
 // of the protocol itself come here directly: they are exempt from the limit, and
 // go in front of the backlog. The caller holds wmu.
 func (c *Conn) writeLocked(b []byte) error {
+	if err := c.respond(); err != nil {
+		return err
+	}
 	n := 0
 	if c.pending.Load() == 0 {
 		var err error

@@ -34,10 +34,16 @@ func newClient(t target) redis.UniversalClient {
 	o.DialTimeout, o.ReadTimeout, o.WriteTimeout = ioTimeout, ioTimeout, ioTimeout
 	o.PoolSize, o.PipelinePoolSize = 2+askWorkers, -1 // one publisher, which retries, and the workers
 	o.ConnMaxIdleTime = time.Minute                   // before a proxy or Redis itself loses patience
+	o.ReadBufferSize, o.WriteBufferSize = clientBuffer, clientBuffer
 	o.ContextTimeoutEnabled = true
 	o.MaintNotificationsConfig = &maintnotifications.Config{Mode: maintnotifications.ModeDisabled}
 	return newUniversal(o)
 }
+
+// clientBuffer is what go-redis has to read into and to write from, for each of its
+// connections. With its default of 32 KiB, twenty connections took as much memory as
+// a thousand users do.
+const clientBuffer = 8 << 10
 
 // clusterReload is how old go-redis's idea of a Cluster's shape may be when it
 // is used, before it looks again in the background.

@@ -38,6 +38,7 @@ func newCommands(t target) redis.UniversalClient {
 	o.MaxRetries, o.DialerRetries = -1, 1
 	o.DialTimeout, o.ReadTimeout, o.WriteTimeout = ioTimeout, ioTimeout, ioTimeout
 	o.PoolSize, o.PipelinePoolSize = commandConnections, -1
+	o.ReadBufferSize, o.WriteBufferSize = clientBuffer, clientBuffer
 	o.ContextTimeoutEnabled = true
 	o.MaintNotificationsConfig = &maintnotifications.Config{Mode: maintnotifications.ModeDisabled}
 	return newUniversal(o)

@@ -1,6 +1,8 @@
 package session
 
 import (
+	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 	"time"
@@ -261,4 +263,22 @@ func TestDevices_AreForgotten(t *testing.T) {
 			t.Errorf("%d devices are remembered, want none", n)
 		}
 	})
+}
+
+func TestDeviceOf(t *testing.T) {
+	t.Parallel()
+	for query, want := range map[string]string{
+		"": "", "token=a.b.c": "", "token=a%2Eb": "", "device=phone": "phone", "token=x&device=a.B-_9": "a.B-_9", "%64evice=phone": "phone", "devices=phone": "",
+	} {
+		r := httptest.NewRequest(http.MethodGet, "/ws?"+query, nil)
+		if got, ok := deviceOf(r); !ok || got != want {
+			t.Errorf("the device of %q is %q, %v, want %q", query, got, ok, want)
+		}
+	}
+	for _, query := range []string{"device=", "device", "device=a%20b", "device=" + strings.Repeat("x", maxDeviceBytes+1), "%64evice=%C3%A9"} {
+		r := httptest.NewRequest(http.MethodGet, "/ws?"+query, nil)
+		if got, ok := deviceOf(r); ok {
+			t.Errorf("%q is a device, %q, want none", query, got)
+		}
+	}
 }

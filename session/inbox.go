@@ -20,6 +20,10 @@ const maxDeviceBytes = 64
 // deviceOf is the name that a device gives itself in ?device=, empty for none. It
 // reports false when that is not 1 to 64 bytes of A-Z a-z 0-9 . _ -
 func deviceOf(r *http.Request) (name string, ok bool) {
+	// Most have none, and a parsed query is a map; an escape may hide the name.
+	if raw := r.URL.RawQuery; !strings.Contains(raw, "device") && !strings.Contains(raw, "%") {
+		return "", true
+	}
 	query := r.URL.Query()
 	if !query.Has("device") {
 		return "", true

@@ -61,7 +61,7 @@ func (m *Manager) handshake(w http.ResponseWriter, r *http.Request, ticket admis
 		return false
 	}
 	s.ticket = ticket
-	if err := m.engine.Upgrade(w, r, m.endpoint, protocol, &s.socket, s); err != nil {
+	if err := m.engine.UpgradeSoon(w, r, m.endpoint, protocol, &s.socket, s); err != nil {
 		m.devices.forget(s.number)
 		m.badHandshake(w, err)
 		return false

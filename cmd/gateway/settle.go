@@ -10,25 +10,30 @@ import (
 // A storm of connects leaves garbage behind: requests, tokens, tables that have
 // outgrown their arrays. The next garbage collection would come when the heap has
 // doubled, which on a node whose clients are quiet may be hours away, and until
-// then this memory is missed elsewhere. So the node collects once when a storm is
-// over.
+// then this memory is missed elsewhere. So the node collects when a storm is over,
+// and once more when what was kept in mind of each handshake for some seconds, its
+// time limit and its user's budget, is forgotten too.
 const (
-	settleEvery = 5 * time.Second
+	settleEvery = 2 * time.Second
 	// settleAfter is how many connections must have come or gone since the last
 	// time to be worth a collection.
 	settleAfter = 1000
 	// A period counts as quiet when less than one in settleQuiet of those came
 	// or went in it.
 	settleQuiet = 50
+	// settleAgain is how many periods later the second collection comes: longer than
+	// engine.handshake_timeout is as a rule, and than package admission keeps in mind
+	// what nobody needs.
+	settleAgain = 6
 )
 
 // gcPercent is GOGC unless the environment says otherwise. The heap of a node is
 // its connections, nearly all of it long-lived, so a smaller share of garbage
 // costs little time; and what is collected while a storm is on is filled again
 // with sessions, not left as holes between them. With 15,000 users in one room a
-// connection took 1,080 bytes of resident memory and 85 µs of CPU for its
-// handshake, welcome and join at 100; 991 bytes and 88 µs at 50; 940 bytes and
-// 95 µs at 30.
+// connection took 1,064 bytes of resident memory and 91 µs of CPU for its
+// handshake, welcome and join at 80; 985 bytes and 97 µs at 50; 962 bytes and
+// 100 µs at 35; 940 bytes and 117 µs at 25.
 const gcPercent = 50
 
 // tuneGC sets the collector's target, once for the process.
@@ -44,20 +49,25 @@ func tuneGC(environ []string) {
 // settler decides when to give memory back.
 type settler struct {
 	last    uint64 // connections that had come and gone one period ago
-	settled uint64 // and when memory was last given back
+	settled uint64 // and when memory was last given back after a storm
+	again   int    // periods until it is given back once more; 0: it is not
 }
 
-// due reports whether a storm has ended, given the connections that have come and
-// gone so far; it is called once in a period.
+// due reports whether a storm has ended, now or settleAgain periods ago, given the
+// connections that have come and gone so far; it is called once in a period.
 func (s *settler) due(turnover uint64) bool {
 	recent := turnover - s.last
 	s.last = turnover
 	since := turnover - s.settled
-	if since < settleAfter || recent*settleQuiet > since {
+	if since >= settleAfter && recent*settleQuiet <= since {
+		s.settled, s.again = turnover, settleAgain
+		return true
+	}
+	if s.again == 0 {
 		return false
 	}
-	s.settled = turnover
-	return true
+	s.again--
+	return s.again == 0
 }
 
 // settle gives memory back to the kernel after storms, until ctx ends.
