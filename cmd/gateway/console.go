@@ -136,8 +136,8 @@ func (c *console) watch() {
 // figures returns the numbers of this node. A node that is asked for them measures
 // how long messages take.
 func (c *console) figures() nodeStats {
-	if number, due := c.probes.begin(time.Now()); due {
-		c.probe(number)
+	if number, due := c.probes.plan(time.Now()); due {
+		time.AfterFunc(probeDelay(c.node.cfg.Redis.Coalesce), func() { c.probe(number) })
 	}
 	s := c.node.stats()
 	s.Latency = c.probes.latency(time.Now())
@@ -148,6 +148,7 @@ func (c *console) figures() nodeStats {
 // probe sends a message through Redis to this node itself.
 func (c *console) probe(number uint64) {
 	to, payload := c.node.together.nodes.ID(), probePayload(number)
+	c.probes.begin(time.Now())
 	if err := c.node.bus.Publish(pubsub.KindControl, to, payload, nil); err != nil {
 		c.node.log.Debug().Err(err).Msg("latency not measured")
 	}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"math"
+	"math/rand/v2"
 	"slices"
 	"strconv"
 	"strings"
@@ -36,7 +37,8 @@ const (
 type probes struct {
 	mu     sync.Mutex // guards the fields below
 	number uint64     // of the latest
-	sent   time.Time  // when that was sent
+	due    time.Time  // when that was planned
+	sent   time.Time  // and sent
 	took   []probe    // in the order in which they ended
 }
 
@@ -45,16 +47,30 @@ type probe struct {
 	took  time.Duration
 }
 
-// begin starts a measurement if one is due.
-func (p *probes) begin(now time.Time) (number uint64, due bool) {
+// probeDelay is when a probe is sent after its node was asked for figures. The
+// question came by the same connection: a message close behind it would wait as those
+// do that come close behind others, and at the same moment other nodes answer.
+func probeDelay(coalesce time.Duration) time.Duration {
+	return min(2*coalesce, 300*time.Millisecond) + 100*time.Millisecond + rand.N(400*time.Millisecond)
+}
+
+// plan numbers the next measurement if one is due; begin starts it.
+func (p *probes) plan(now time.Time) (number uint64, due bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if now.Sub(p.sent) < probeEvery {
+	if now.Sub(p.due) < probeEvery {
 		return 0, false
 	}
 	p.number++
-	p.sent = now
+	p.due = now
 	return p.number, true
+}
+
+// begin notes that the probe is about to be sent.
+func (p *probes) begin(now time.Time) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.sent = now
 }
 
 // end notes that a probe has come back, and has gone through the workers.

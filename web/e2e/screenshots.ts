@@ -1,6 +1,6 @@
 /**
  * Takes the pictures of the demo and the console in docs/: `npm run screenshots`. It needs bin/gateway, redis-server,
- * chromium, and a font with Chinese letters (fonts-wqy-microhei).
+ * chromium, and fonts with all the letters (fonts-inter, fonts-wqy-microhei, fonts-noto-color-emoji).
  */
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
