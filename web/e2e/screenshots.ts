@@ -109,8 +109,8 @@ test("the console has its pictures taken", async () => {
   const rooms = ["chat:tea", "chat:lobby", "game:7"];
   const open = async (options: object): Promise<Operator> =>
     Operator.open(await browser.newContext({ locale: "en-US", ...options }), first);
-  const desktop = await open({ viewport: { width: 1360, height: 1240 } });
-  const dark = await open({ viewport: { width: 1360, height: 1240 }, colorScheme: "dark" });
+  const desktop = await open({ viewport: { width: 1360, height: 1570 } });
+  const dark = await open({ viewport: { width: 1360, height: 1570 }, colorScheme: "dark" });
   const onPhone = await open(phone);
 
   const visitors = await browser.newContext();

@@ -37,7 +37,18 @@ export interface Moment {
   rooms: number;
   deliveries: number;
   handshakes: number;
+  /** Handshakes turned away, and frames refused. */
+  turnedAway: number;
+  refused: number;
+  /** Close frames sent. */
+  closes: number;
   bytes: number;
+  /** Connections close to their limit, and messages that were not sent to slow ones. */
+  slow: number;
+  dropped: number;
+  /** Nodes that have no Redis, and messages that wait for it. */
+  away: number;
+  queued: number;
   /** Milliseconds; of the node where it is the longest. `undefined`: nobody has measured. */
   p50: number | undefined;
   p99: number | undefined;
@@ -46,11 +57,26 @@ export interface Moment {
   memory: number;
 }
 
+/** One or more lines over time. */
+export interface Plot {
+  title: string;
+  /** What of each moment is plotted. */
+  of: ((moment: Moment) => number | undefined)[];
+  names?: string[];
+  format?: (value: number) => string;
+}
+
 /** How many moments are kept: ten minutes. */
 export const kept = 600;
 
 /** What is behind the plots: the latest moments, and their times in seconds. */
-export class Series {
+export interface History {
+  readonly times: readonly number[];
+  readonly moments: readonly Moment[];
+}
+
+/** Makes a history of what nodes say. */
+export class Series implements History {
   readonly times: number[] = [];
   readonly moments: Moment[] = [];
   /** Of each node, what it has said last. */
@@ -68,7 +94,14 @@ export class Series {
       rooms: sum(overview.nodes, (node) => node.rooms),
       deliveries: rate((node) => node.deliveries.sent),
       handshakes: rate((node) => node.handshakes["ok"]),
+      turnedAway: rate((node) => all(turnedAway(node))),
+      refused: rate((node) => all(node.refusals)),
+      closes: rate((node) => all(node.closes)),
       bytes: rate((node) => node.bytes_out),
+      slow: sum(overview.nodes, (node) => node.slow_connections),
+      dropped: rate((node) => all(node.slow_lost)),
+      away: sum(overview.nodes, (node) => (node.redis.connected ? 0 : 1)),
+      queued: sum(overview.nodes, (node) => node.redis.queued_messages),
       p50: longest(overview.nodes, (node) => node.latency?.p50_ms),
       p99: longest(overview.nodes, (node) => node.latency?.p99_ms),
       cpu: rate((node) => node.process?.cpu_seconds),
@@ -100,9 +133,14 @@ function sum(nodes: NodeFigures[], of: (node: NodeFigures) => number): number {
   return nodes.reduce((total, node) => total + of(node), 0);
 }
 
+/** The sum of counters by cause. */
+function all(counters: Record<string, number>): number {
+  return Object.values(counters).reduce((total, count) => total + count, 0);
+}
+
 function longest(nodes: NodeFigures[], of: (node: NodeFigures) => number | undefined): number | undefined {
-  const all = nodes.map(of).filter((value) => value !== undefined);
-  return all.length ? Math.max(...all) : undefined;
+  const known = nodes.map(of).filter((value) => value !== undefined);
+  return known.length ? Math.max(...known) : undefined;
 }
 
 /** A cause and how often it was counted, of all nodes. */

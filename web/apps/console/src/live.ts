@@ -1,14 +1,14 @@
 import { GatewayClient, type State } from "@ginforge/gateway-client";
-import { onScopeDispose, shallowRef, triggerRef, type ShallowRef } from "vue";
+import { onScopeDispose, shallowRef, type ShallowRef } from "vue";
 import type { Api } from "./api.ts";
-import { Series, type Overview } from "./figures.ts";
+import { Series, type History, type Overview } from "./figures.ts";
 
 /** What a console shows. */
 export interface Live {
   state: ShallowRef<State>;
   /** What the nodes have said last. */
   overview: ShallowRef<Overview | undefined>;
-  series: ShallowRef<Series>;
+  history: ShallowRef<History>;
 }
 
 /**
@@ -19,7 +19,8 @@ export interface Live {
 export function useLive(api: Api, url: string): Live {
   const state = shallowRef<State>("idle");
   const overview = shallowRef<Overview>();
-  const series = shallowRef(new Series());
+  const series = new Series();
+  const history = shallowRef<History>({ times: [], moments: [] });
   const client = new GatewayClient({
     url,
     getToken: async () => (await api.console()).token,
@@ -30,10 +31,10 @@ export function useLive(api: Api, url: string): Live {
   client.on("data_update", ({ content }) => {
     if (content?.entity !== "console") return;
     overview.value = content.data as Overview;
-    series.value.add(overview.value, Date.now());
-    triggerRef(series);
+    series.add(overview.value, Date.now());
+    history.value = { times: [...series.times], moments: [...series.moments] };
   });
   client.connect().catch(() => undefined); // the page shows the state
   onScopeDispose(() => client.disconnect());
-  return { state, overview, series };
+  return { state, overview, history };
 }

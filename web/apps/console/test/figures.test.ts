@@ -60,6 +60,29 @@ describe("a series of figures", () => {
     expect(series.add({ nodes: [node("b", sent(10_004))] }, 3000).deliveries).toBe(5);
   });
 
+  test("counts who is refused, who is slow, and who has no Redis, over all nodes and causes", () => {
+    const series = new Series();
+    series.add({ nodes: [node("a"), node("b")] }, 1000);
+    const away = { kind: "standalone", connected: false, since: "", subscriptions: 0, queued_messages: 7 };
+    const busy: Partial<NodeFigures> = {
+      handshakes: { ok: 9, bad_token: 2, client_rate: 4 },
+      refusals: { 403: 1, 4101: 2 },
+      closes: { 1000: 3, 4102: 1 },
+      slow_lost: { room_expired: 10 },
+      slow_connections: 2,
+    };
+    expect(series.add({ nodes: [node("a", busy), node("b", { redis: away })] }, 2000)).toMatchObject({
+      handshakes: 9,
+      turnedAway: 6,
+      refused: 3,
+      closes: 4,
+      dropped: 10,
+      slow: 2,
+      away: 1,
+      queued: 7,
+    });
+  });
+
   test("shows the longest latency, and none when nobody has measured", () => {
     const series = new Series();
     expect(series.add({ nodes: [node("a")] }, 1000).p99).toBeUndefined();
