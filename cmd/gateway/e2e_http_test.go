@@ -123,7 +123,7 @@ var families = map[string]string{
 	"gateway_payloads_total": "type", "gateway_payloads_dropped_total": "cause",
 	"gateway_nodes": "", "gateway_reconnect_window_seconds": "", "gateway_lease_failures_total": "", "gateway_lease_lives_total": "",
 	"gateway_control_messages_total": "result", "gateway_presence_waiting": "", "gateway_presence_written_total": "",
-	"gateway_presence_edges_total": "", "gateway_presence_failures_total": "", "gateway_presence_reaped_total": "",
+	"gateway_presence_edges_total": "", "gateway_presence_missed_total": "", "gateway_presence_failures_total": "", "gateway_presence_reaped_total": "",
 	"gateway_device_admissions_total": "result", "gateway_devices_replaced_total": "",
 }
 

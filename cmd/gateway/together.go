@@ -23,7 +23,7 @@ type together struct {
 	questions *cluster.Questions
 	presence  *presence.Presence // nil when it is each node's own affair
 
-	edges presence.Edges // owned by the reader of the bus
+	edges presence.Edges
 }
 
 // Where presence is kept.
@@ -101,7 +101,9 @@ func (n *node) joinOthers() (err error) {
 func (n *node) sharePresence() (err error) {
 	n.together.presence, err = presence.New(presence.Config{
 		Prefix: n.bus.Prefix(), Grace: n.cfg.Presence.Grace, Policy: devicePolicy(n.cfg),
-		Connects: func() int64 { return n.bus.Stats().Connects },
+		Connects:  func() int64 { return n.bus.Stats().Connects },
+		Connected: func() bool { return n.bus.State().Connected },
+		Missed:    n.tellMissed,
 	}, n.bus.Commands(), presenceHere{n.hub, n.sessions}, n.together.nodes, n.component("presence"))
 	if err != nil {
 		return err
@@ -179,9 +181,22 @@ func (n *node) tellEdge(payload string) {
 	if err != nil {
 		n.log.Debug().Err(err).Msg("edge dropped")
 	}
-	if err != nil || !first {
-		return
+	if err == nil && first {
+		n.tellWhom(edge)
 	}
+}
+
+// tellMissed does the same with edges that were published while this node was cut
+// off from Redis.
+func (n *node) tellMissed(edges []presence.Edge) {
+	for _, e := range edges {
+		if n.together.edges.First(e) {
+			n.tellWhom(e)
+		}
+	}
+}
+
+func (n *node) tellWhom(edge presence.Edge) {
 	tell, except := roomKeys(edge.Rooms), roomKeys(edge.Except)
 	if edge.Watchers {
 		tell = append(tell, room.Watch(edge.User))

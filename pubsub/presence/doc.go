@@ -7,6 +7,7 @@
 //	PREFIXdevices:{USER}   hash: a connection -> "SEQUENCE DEVICE\nLIFE"; with a limit only
 //	PREFIXstatus:USER      channel: edges of a user's status, for who watches it
 //	PREFIXhere:ROOM        channel: the same, for the members of a room with presence
+//	PREFIXedges            stream: the edges of the last minutes, for nodes that were cut off
 //
 // A user is online while its hash has a field. ROOMS are the rooms with presence
 // that its devices are in at that node, LEFT those that they were in at nodes

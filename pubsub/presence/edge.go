@@ -3,6 +3,7 @@ package presence
 import (
 	"encoding/json"
 	"fmt"
+	"sync"
 )
 
 // Edge is a change of a user's status that others are told of.
@@ -17,32 +18,39 @@ type Edge struct {
 }
 
 // maxEdges is how many edges a node remembers having seen. The copies of one are
-// published at once, so that few others come between them.
+// published at once, so that few others come between them; one that is read from the
+// stream and was forgotten is told again, which does no harm.
 const maxEdges = 1024
 
-// Edges reads edges from channels and lets each through once. Owned by the
-// reader of the bus.
+// Edges lets each edge through once: it comes on several channels, and is read again
+// from the stream by a node that was cut off. Its methods may be called from any
+// goroutine.
 type Edges struct {
+	mu   sync.Mutex // guards the fields below
 	seen map[string]struct{}
 	ring [maxEdges]string // of what is in seen, the oldest at next
 	next int
 }
 
 // Read reads what came on a channel of status or presence. first is false for the
-// copy of an edge that has come on another channel already.
+// copy of an edge that has come before.
 func (e *Edges) Read(payload string) (edge Edge, first bool, err error) {
 	if err := json.Unmarshal([]byte(payload), &edge); err != nil {
 		return Edge{}, false, fmt.Errorf("presence: read edge: %w", err)
 	}
-	channels := len(edge.Rooms)
-	if edge.Watchers {
-		channels++
+	return edge, e.First(edge), nil
+}
+
+// First reports whether an edge has not come before, as far as is remembered, and
+// remembers it. One without an id is always new.
+func (e *Edges) First(edge Edge) bool {
+	if edge.ID == "" {
+		return true
 	}
-	if channels < 2 {
-		return edge, true, nil // there is no copy
-	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
 	if _, seen := e.seen[edge.ID]; seen {
-		return edge, false, nil
+		return false
 	}
 	if e.seen == nil {
 		e.seen = map[string]struct{}{}
@@ -51,5 +59,5 @@ func (e *Edges) Read(payload string) (edge Edge, first bool, err error) {
 	e.ring[e.next] = edge.ID
 	e.seen[edge.ID] = struct{}{}
 	e.next = (e.next + 1) % maxEdges
-	return edge, true, nil
+	return true
 }

@@ -77,6 +77,11 @@ type Config struct {
 	// Connects counts how often Redis has come (back), nil for never. What was
 	// written shortly before may be lost then, so everything is compared again.
 	Connects func() int64
+	// Connected reports whether this node hears what is published, nil for always,
+	// and Missed gets edges that were published while it did not, or shortly before
+	// or after. Missed is called by one goroutine.
+	Connected func() bool
+	Missed    func(edges []Edge)
 }
 
 // Presence is this node's part of it. Its methods may be called from any
@@ -94,6 +99,9 @@ type Presence struct {
 	wake       chan struct{} // holds a token when dirty has something
 	admissions chan admission
 
+	gap    gap             // owned by the goroutine of look
+	unsure map[string]bool // the same: lives whose users may have been compared before
+
 	mu    sync.Mutex      // guards the fields below
 	dirty map[string]news // users to be written
 	order []string        // the same, in the order in which they became so
@@ -104,6 +112,8 @@ type Presence struct {
 	// that Redis has not been told of yet.
 	unasked map[string][]string
 	calls   uint64 // numbers edges
+	// unkept are edges that were published and are not in the stream yet.
+	unkept []string
 
 	// deciding is held by the two goroutines that change devices in Redis, each
 	// from asking the node or taking an admission to Redis's answer, so that
@@ -124,6 +134,7 @@ func New(cfg Config, client redis.UniversalClient, node Node, lease Lease, log z
 		dirty:      map[string]news{},
 		unasked:    map[string][]string{},
 		pending:    map[string][]string{},
+		unsure:     map[string]bool{},
 	}, nil
 }
 
@@ -150,11 +161,14 @@ type news struct {
 	known bool // set in dirty
 	quiet bool // nobody is to be told
 	again bool // what Redis had may be lost
+	// unsure: it may have been compared before, but the answer was lost, and with it
+	// maybe what others should have been told.
+	unsure bool
 }
 
 // and is one piece of news after another.
 func (n news) and(o news) news {
-	return news{known: true, quiet: o.quiet && (n.quiet || !n.known), again: n.again || o.again}
+	return news{known: true, quiet: o.quiet && (n.quiet || !n.known), again: n.again || o.again, unsure: n.unsure || o.unsure}
 }
 
 // Again has all users of this node written again, after its lease was lost.
@@ -199,7 +213,7 @@ func (p *Presence) write(ctx context.Context) {
 		case <-p.wake:
 		}
 		pause(ctx, gather)
-		if err := p.flush(ctx); err != nil {
+		if err := errors.Join(p.flush(ctx), p.keepEdges(ctx)); err != nil {
 			p.stats.failures.Add(1)
 			p.log.Debug().Err(err).Msg("presence not written")
 			pause(ctx, retry)
@@ -294,6 +308,9 @@ func (p *Presence) writeBatch(ctx context.Context, batch []change) (err error) {
 		return err
 	}
 	if err := p.compare(ctx, life, batch); err != nil {
+		for i := range batch {
+			batch[i].unsure = true
+		}
 		return err
 	}
 	if err := p.reconcile(ctx, life, batch); err != nil {
@@ -324,11 +341,12 @@ func (p *Presence) compare(ctx context.Context, life string, batch []change) err
 		rest = rest[n:]
 	}
 	for _, r := range runAll(ctx, p.client, compareScript, calls) {
-		edges, err := r.Int()
+		edges, err := r.StringSlice()
 		if err != nil {
 			return fmt.Errorf("presence: compare: %w", err)
 		}
-		p.stats.edges.Add(uint64(edges))
+		p.stats.edges.Add(uint64(len(edges)))
+		p.note(edges)
 	}
 	return nil
 }
@@ -356,12 +374,12 @@ func (p *Presence) compareCall(life string, users []change) call {
 	p.mu.Unlock()
 	c := call{
 		keys: make([]string, len(users)),
-		args: make([]any, 0, 4+4*len(users)),
+		args: make([]any, 0, 4+5*len(users)),
 	}
 	c.args = append(c.args, life, p.cfg.Prefix, life+"/"+strconv.FormatUint(number, 36), flag(users[0].quiet))
 	for i, u := range users {
 		c.keys[i] = p.presenceKey(u.user)
-		c.args = append(c.args, u.user, flag(u.state.Here), u.state.Name, roomsText(u.state.Rooms))
+		c.args = append(c.args, u.user, flag(u.state.Here), u.state.Name, roomsText(u.state.Rooms), flag(u.unsure))
 	}
 	return c
 }

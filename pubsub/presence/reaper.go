@@ -12,18 +12,21 @@ const reapPage = 256
 
 // look does what is to be done now and then, until ctx ends: it takes the users
 // of nodes that have died off, when they have had the time to come back
-// elsewhere, and compares everything again when Redis was away.
+// elsewhere, compares everything again when Redis was away, and looks for what others
+// have published meanwhile.
 func (p *Presence) look(ctx context.Context) {
 	t := time.NewTicker(lookEvery)
 	defer t.Stop()
 	connects := p.connects()
+	// Before the first connection there was nobody here who could miss anything.
+	p.gap = gap{connects: max(1, connects), heard: time.Now()}
 	for {
 		select {
 		case <-ctx.Done():
 			return
 		case <-t.C:
 		}
-		err := p.reapEnded(ctx)
+		err := errors.Join(p.reapEnded(ctx), p.catchUp(ctx), p.keepEdges(ctx))
 		if now := p.connects(); now != connects {
 			if verr := p.verify(ctx); verr == nil {
 				connects = now
@@ -75,6 +78,7 @@ func (p *Presence) reapEnded(ctx context.Context) error {
 		if err := p.lease.Forget(ctx, life); err != nil {
 			return err
 		}
+		delete(p.unsure, life)
 		p.stats.reaped.Add(uint64(n))
 		p.log.Info().Str("life", life).Int("users", n).Msg("cleaned up after a node that has ended")
 	}
@@ -95,9 +99,10 @@ func (p *Presence) reapLife(ctx context.Context, life string) (users int, err er
 		batch := make([]change, len(page)) // of users who are not here
 		gone := make([]any, len(page))
 		for i, u := range page {
-			batch[i].user, gone[i] = u, u
+			batch[i].user, batch[i].unsure, gone[i] = u, p.unsure[life], u
 		}
 		if err := p.compare(ctx, life, batch); err != nil {
+			p.unsure[life] = true
 			return users, err
 		}
 		if err := p.release(ctx, life, page); err != nil {

@@ -9,14 +9,15 @@ import (
 )
 
 // compareScript brings the fields of one life up to date, and publishes what
-// others should be told. It returns how many edges that were.
+// others should be told. It returns these edges.
 //
 // KEYS the users' hashes; ARGV life, prefix, what begins the edges' ids, "1" to
 // tell nobody, and for each user: id, "1" if it is here, name, its rooms as a JSON
-// array or "" for none.
+// array or "" for none, "1" if it may have been compared before and the answer been
+// lost: then who watches it is told how things are though nothing has changed.
 var compareScript = redis.NewScript(`
 local life, prefix, base, quiet = ARGV[1], ARGV[2], ARGV[3], ARGV[4] == '1'
-local edges = 0
+local edges = {}
 
 -- A field is ROOMS\nLEFT\nNAME; neither list has a line feed in it.
 local function parse(value)
@@ -37,11 +38,11 @@ local function add(list, set, text)
 end
 
 local function tell(id, user, name, online, watched, rooms, except)
-  edges = edges + 1
   local edge = {i = id, u = user, n = name, o = online, w = watched}
   if #rooms > 0 then edge.r = rooms end
   if except and #except > 0 then edge.x = except end
   local text = cjson.encode(edge)
+  edges[#edges + 1] = text
   if watched then redis.call('PUBLISH', prefix .. 'status:' .. user, text) end
   for _, room in ipairs(rooms) do
     redis.call('PUBLISH', prefix .. 'here:' .. room, text)
@@ -72,11 +73,16 @@ local function gone(key, id, user, old)
   end
 end
 
-local function here(key, id, user, name, rooms, old)
+local function here(key, id, user, name, rooms, old, unsure)
   local was, left = '', ''
   if old then was, left = parse(old) end
   local value = rooms .. '\n' .. left .. '\n' .. name
-  if old == value then return end
+  if old == value then
+    local list = {}
+    add(list, {}, rooms)
+    if unsure and not quiet then tell(id, user, name, true, true, list) end
+    return
+  end
   local first = not old and redis.call('EXISTS', key) == 0
   local known, set = {}, {}
   if not first and not quiet and rooms ~= '' and rooms ~= was then
@@ -100,13 +106,16 @@ local function here(key, id, user, name, rooms, old)
 end
 
 for i, key in ipairs(KEYS) do
-  local at = 4 * i + 1
+  local at = 5 * i
   local old = redis.call('HGET', key, life)
   local id = base .. '.' .. i
+  local unsure = ARGV[at + 4] == '1'
   if ARGV[at + 1] == '1' then
-    here(key, id, ARGV[at], ARGV[at + 2], ARGV[at + 3], old)
+    here(key, id, ARGV[at], ARGV[at + 2], ARGV[at + 3], old, unsure)
   elseif old then
     gone(key, id, ARGV[at], old)
+  elseif unsure and not quiet and redis.call('EXISTS', key) == 0 then
+    tell(id, ARGV[at], ARGV[at + 2] ~= '' and ARGV[at + 2] or ARGV[at], false, true, {})
   end
 end
 return edges

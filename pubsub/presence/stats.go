@@ -6,6 +6,7 @@ import "sync/atomic"
 type Stats struct {
 	Written  uint64 // users compared with Redis
 	Edges    uint64 // changes that others were told of
+	Missed   uint64 // edges that this node read afterwards, having been cut off
 	Failures uint64 // round trips that failed and were tried again
 	Reaped   uint64 // users taken off after their node had died
 	Waiting  int    // users that are to be written
@@ -16,7 +17,8 @@ type Stats struct {
 }
 
 type counters struct {
-	written, edges, failures, reaped     atomic.Uint64
+	written, edges, missed               atomic.Uint64
+	failures, reaped                     atomic.Uint64
 	admitted, refused, replaced, unasked atomic.Uint64
 }
 
@@ -27,7 +29,7 @@ func (p *Presence) Stats() Stats {
 	p.mu.Unlock()
 	c := &p.stats
 	return Stats{
-		Written: c.written.Load(), Edges: c.edges.Load(), Failures: c.failures.Load(), Reaped: c.reaped.Load(),
+		Written: c.written.Load(), Edges: c.edges.Load(), Missed: c.missed.Load(), Failures: c.failures.Load(), Reaped: c.reaped.Load(),
 		Waiting:  waiting,
 		Admitted: c.admitted.Load(), Refused: c.refused.Load(), Replaced: c.replaced.Load(), Unasked: c.unasked.Load(),
 	}

@@ -1,0 +1,58 @@
+package main
+
+import (
+	"sync/atomic"
+	"testing"
+
+	"github.com/ginforge/gateway/bench/chaos/proxy"
+	"github.com/ginforge/gateway/pubsub/redistest"
+)
+
+// throughProxy runs a node whose way to Redis can be closed, and returns what
+// closes and opens it.
+func throughProxy(t *testing.T, redis *redistest.Server, name string) (n *testNode, open func(bool)) {
+	t.Helper()
+	var closed atomic.Bool
+	p, err := proxy.Listen(func() (int, string, bool) { return 0, redis.Addr(), !closed.Load() }, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(p.Close)
+	n = launch(t, "redis://"+p.Addr().String(), name, nil)
+	return n, func(open bool) {
+		closed.Store(!open)
+		if !open {
+			p.Cut(func(proxy.Conn) bool { return true })
+		}
+		n.awaitRedis(t, open)
+	}
+}
+
+// TestServe_StatusMissedWhileCutOff cuts one of two nodes off from Redis: its clients
+// learn afterwards who has come and gone meanwhile, once, and of nobody else.
+func TestServe_StatusMissedWhileCutOff(t *testing.T) {
+	t.Parallel()
+	redis := redistest.Start(t)
+	a := launch(t, redis.URL(), "node-a", nil)
+	b, open := throughProxy(t, redis, "node-b")
+	member := b.connect(t, "member")
+	member.join("chat:1")
+	told(t, b)
+	stays, goes := a.connect(t, "stays"), a.connect(t, "goes")
+	stays.join("chat:1")
+	member.awaitStatus(t, "stays", "online")
+	goes.join("chat:1")
+	member.awaitStatus(t, "goes", "online")
+	stays.awaitStatus(t, "goes", "online")
+
+	open(false)
+	a.connect(t, "comes").join("chat:1")
+	goes.leave()
+	stays.awaitStatus(t, "comes", "online")
+	stays.awaitStatus(t, "goes", "offline")
+	told(t, a)
+	open(true)
+	member.awaitStatus(t, "comes", "online")
+	member.awaitStatus(t, "goes", "offline")
+	stays.nothingMore() // member was there all the time
+}
