@@ -52,7 +52,8 @@ end
 return out
 `)
 
-// endScript lets a lease end now. KEYS[1] the hash; ARGV life.
+// endScript lets a lease end now, and with it the turn to clean up. KEYS[1] the
+// hash; ARGV life.
 var endScript = redis.NewScript(`
 local t = redis.call('TIME')
 local field = '@' .. ARGV[1]
@@ -61,11 +62,16 @@ if held then
   local now = string.format('%d', t[1] * 1000 + math.floor(t[2] / 1000) - 1)
   redis.call('HSET', KEYS[1], field, now .. string.match(held, ' .*$'))
 end
+local reaper = redis.call('HGET', KEYS[1], 'reaper')
+if reaper and string.match(reaper, ' (.*)$') == ARGV[1] then
+  redis.call('HDEL', KEYS[1], 'reaper')
+end
 return 1
 `)
 
-// reapScript makes a life the reaper, unless another is, and returns the lives
-// whose leases ended long enough ago.
+// reapScript makes a life the reaper, unless another is whose lease holds, and
+// returns the lives whose leases ended long enough ago. So a reaper that dies is
+// replaced when its lease is over, however long it had wanted to be at it.
 //
 // KEYS[1] the hash; ARGV life, ms it stays reaper, ms since the end.
 var reapScript = redis.NewScript(`
@@ -74,7 +80,9 @@ local now = t[1] * 1000 + math.floor(t[2] / 1000)
 local holder = redis.call('HGET', KEYS[1], 'reaper')
 if holder then
   local ends, life = string.match(holder, '^(%d+) (.*)$')
-  if life ~= ARGV[1] and tonumber(ends) > now then
+  local lease = redis.call('HGET', KEYS[1], '@' .. life)
+  if life ~= ARGV[1] and tonumber(ends) > now
+    and lease and tonumber(string.match(lease, '^%d+')) >= now then
     return {}
   end
 end

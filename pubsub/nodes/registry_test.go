@@ -19,7 +19,10 @@ import (
 	"github.com/ginforge/gateway/pubsub/redistest"
 )
 
-const patience = 10 * time.Second
+const (
+	patience = 10 * time.Second
+	testTTL  = 600 * time.Millisecond
+)
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
@@ -60,7 +63,7 @@ func start(t *testing.T, addr, id string, setup func(*testNode)) *testNode {
 	n := &testNode{lives: make(chan Life, 100), ended: make(chan struct{})}
 	n.load.Store(&Load{Connections: 10, MaxConnections: 1000, AcceptPerSecond: 100})
 	var err error
-	n.Registry, err = New(Config{ID: id, Name: strings.ToUpper(id), Prefix: "t:", TTL: 600 * time.Millisecond},
+	n.Registry, err = New(Config{ID: id, Name: strings.ToUpper(id), Prefix: "t:", TTL: testTTL},
 		client, func() Load { return *n.load.Load() }, zerolog.Nop())
 	if err != nil {
 		t.Fatalf("New: %v", err)
@@ -108,6 +111,17 @@ func (n *testNode) stop() {
 	<-n.ended
 }
 
+// age waits until the node has been there for long enough to clean up.
+func (n *testNode) age(t *testing.T) {
+	t.Helper()
+	redistest.Eventually(t, patience, func() error {
+		if life, age := n.life(); life == "" || age < testTTL {
+			return fmt.Errorf("%s has held its lease for %v", n.ID(), age)
+		}
+		return nil
+	})
+}
+
 // sees waits until the node knows exactly these others.
 func (n *testNode) sees(t *testing.T, want ...string) {
 	t.Helper()
@@ -147,7 +161,7 @@ func TestRegistry_DeadNodeIsGoneAfterItsLease(t *testing.T) {
 		a := start(t, addr, "a", nil)
 		ghost := redis.NewClient(&redis.Options{Addr: addr})
 		defer ghost.Close()
-		r, err := New(Config{ID: "ghost", Prefix: "t:", TTL: 600 * time.Millisecond}, ghost, func() Load { return Load{} }, zerolog.Nop())
+		r, err := New(Config{ID: "ghost", Prefix: "t:", TTL: testTTL}, ghost, func() Load { return Load{} }, zerolog.Nop())
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -199,6 +213,62 @@ func TestRegistry_OneReaper(t *testing.T) {
 		}
 		if lives, err := other.Ended(t.Context(), 0); err != nil || len(lives) > 0 {
 			t.Errorf("Ended at the second node = %q, %v; want none while the first is at it", lives, err)
+		}
+	})
+}
+
+// reaps waits until it is the node's turn to clean up, and reports how long that took.
+func (n *testNode) reaps(t *testing.T, life string) time.Duration {
+	t.Helper()
+	began := time.Now()
+	redistest.Eventually(t, patience, func() error {
+		lives, err := n.Ended(t.Context(), 0)
+		if err == nil && !slices.Contains(lives, life) {
+			err = fmt.Errorf("%s may clean up after %q, want %s among them", n.ID(), lives, life)
+		}
+		return err
+	})
+	return time.Since(began)
+}
+
+// A reaper that stops in good order leaves its turn to the others at once.
+func TestRegistry_StoppedReaperIsReplaced(t *testing.T) {
+	onEach(t, func(t *testing.T, addr string) {
+		a, b, c := start(t, addr, "a", nil), start(t, addr, "b", nil), start(t, addr, "c", nil)
+		a.sees(t, "b", "c")
+		c.stop()
+		a.reaps(t, "c")
+		b.age(t)
+		a.stop()
+		if took := b.reaps(t, "a"); took > testTTL {
+			t.Errorf("after the reaper has stopped it took %v until another cleans up, want it at once", took)
+		}
+	})
+}
+
+// A reaper that dies is replaced when its lease is over.
+func TestRegistry_KilledReaperIsReplaced(t *testing.T) {
+	onEach(t, func(t *testing.T, addr string) {
+		b := start(t, addr, "b", nil)
+		client := redis.NewClient(&redis.Options{Addr: addr})
+		defer client.Close()
+		a, err := New(Config{ID: "a", Prefix: "t:", TTL: testTTL}, client, func() Load { return Load{} }, zerolog.Nop())
+		if err != nil {
+			t.Fatal(err)
+		}
+		b.age(t)
+		if err := a.refresh(t.Context()); err != nil {
+			t.Fatalf("refresh: %v", err)
+		}
+		a.since = a.since.Add(-time.Hour) // it has been there for long
+		if _, err := a.Ended(t.Context(), 0); err != nil {
+			t.Fatalf("Ended: %v", err)
+		}
+		if lives, err := b.Ended(t.Context(), 0); err != nil || len(lives) > 0 {
+			t.Errorf("Ended while the reaper lives = %q, %v; want none", lives, err)
+		}
+		if took := b.reaps(t, "a"); took > 2*testTTL {
+			t.Errorf("after the reaper has died it took %v until another cleans up, want its lease of %v", took, testTTL)
 		}
 	})
 }

@@ -161,3 +161,19 @@ func TestUnkept_IsBounded(t *testing.T) {
 		t.Errorf("%d edges wait from %s on, want the latest %d", n, p.unkept[0], maxUnkept)
 	}
 }
+
+// A node that cleans up after another numbers its edges as the dead one has numbered
+// its own; they must not be taken for copies of those.
+func TestEdges_OfADeadNodeAndItsUndertakerDiffer(t *testing.T) {
+	onEach(t, func(_ *testing.T, w *world) {
+		a := w.node("a", Policy{})
+		a.set("u1", true)
+		w.edges("u1 online watchers")
+		a.stop()
+		b := w.node("b", Policy{})
+		if _, err := b.reapLife(w.t.Context(), "a"); err != nil {
+			w.t.Fatalf("reapLife: %v", err)
+		}
+		w.edges("u1 online watchers", "u1 offline watchers")
+	})
+}

@@ -2,6 +2,7 @@ package presence
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"strconv"
@@ -27,6 +28,8 @@ const (
 	maxRetry = 2 * time.Second
 	// lookEvery is how often the dead are looked for.
 	lookEvery = time.Second
+	// edgeBaseLen is how much of a random text tells nodes apart: 60 bits of it.
+	edgeBaseLen = 12
 )
 
 // State is how things are with a user at this node.
@@ -96,6 +99,10 @@ type Presence struct {
 	log       zerolog.Logger
 	stats     counters
 
+	// edgeBase begins the ids of edges that this process publishes, for whichever
+	// life: it is random, so that no two nodes ever give the same id.
+	edgeBase string
+
 	wake       chan struct{} // holds a token when dirty has something
 	admissions chan admission
 
@@ -129,6 +136,7 @@ func New(cfg Config, client redis.UniversalClient, node Node, lease Lease, log z
 	_, clustered := client.(*redis.ClusterClient)
 	return &Presence{
 		cfg: cfg, client: client, clustered: clustered, node: node, lease: lease, log: log,
+		edgeBase:   rand.Text()[:edgeBaseLen] + "/",
 		wake:       make(chan struct{}, 1),
 		admissions: make(chan admission, maxAdmissions),
 		dirty:      map[string]news{},
@@ -376,7 +384,7 @@ func (p *Presence) compareCall(life string, users []change) call {
 		keys: make([]string, len(users)),
 		args: make([]any, 0, 4+5*len(users)),
 	}
-	c.args = append(c.args, life, p.cfg.Prefix, life+"/"+strconv.FormatUint(number, 36), flag(users[0].quiet))
+	c.args = append(c.args, life, p.cfg.Prefix, p.edgeBase+strconv.FormatUint(number, 36), flag(users[0].quiet))
 	for i, u := range users {
 		c.keys[i] = p.presenceKey(u.user)
 		c.args = append(c.args, u.user, flag(u.state.Here), u.state.Name, roomsText(u.state.Rooms), flag(u.unsure))
