@@ -75,6 +75,7 @@ type Report struct {
 type Recorder struct {
 	node string
 	now  func() time.Time
+	idOf func(payload string) string
 
 	armed atomic.Int32 // how many messages are looked for, or were lately
 
@@ -90,16 +91,18 @@ type record struct {
 	skipped map[Stage]uint64
 }
 
-// New makes the Recorder of a node. now is the time, time.Now but in tests.
-func New(node string, now func() time.Time) *Recorder {
-	return &Recorder{node: node, now: now, traces: map[string]*record{}}
+// New makes the Recorder of a node. now is the time, time.Now but in tests. idOf
+// reads the id of a payload's envelope, "" when it has none; it is called, from any
+// goroutine, only for payloads that may be what is looked for.
+func New(node string, now func() time.Time, idOf func(payload string) string) *Recorder {
+	return &Recorder{node: node, now: now, idOf: idOf, traces: map[string]*record{}}
 }
 
 // Arm begins to look for a message, or looks for it longer, for TTL. It returns
 // ErrID or ErrTooMany.
 func (r *Recorder) Arm(id string) (until time.Time, err error) {
-	if !validID(id) {
-		return time.Time{}, ErrID
+	if err := CheckID(id); err != nil {
+		return time.Time{}, err
 	}
 	now := r.now()
 	r.mu.Lock()
@@ -124,9 +127,13 @@ func (r *Recorder) Arm(id string) (until time.Time, err error) {
 	return t.until, nil
 }
 
-func validID(id string) bool {
-	return len(id) >= MinIDBytes && len(id) <= MaxIDBytes &&
-		!strings.ContainsFunc(id, func(c rune) bool { return c < ' ' || c == '"' || c == '\\' || c == 0x7f })
+// CheckID returns ErrID for an id that cannot be looked for.
+func CheckID(id string) error {
+	if len(id) < MinIDBytes || len(id) > MaxIDBytes ||
+		strings.ContainsFunc(id, func(c rune) bool { return c < ' ' || c == '"' || c == '\\' || c == 0x7f }) {
+		return ErrID
+	}
+	return nil
 }
 
 // forget drops what is old. The caller holds mu.
@@ -167,21 +174,38 @@ func (r *Recorder) Armed() bool { return r.armed.Load() != 0 }
 
 func (r *Recorder) find(payload string) string {
 	now := r.now()
+	if !r.mayBe(payload, now) {
+		return ""
+	}
+	id := r.idOf(payload)
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if t := r.traces[id]; t == nil || !now.Before(t.until) {
+		return ""
+	}
+	return id
+}
+
+// mayBe reports whether a payload has the id of a message that is looked for, at
+// whatever place, or text that is escaped, in which an id may be too. Most payloads
+// have neither, and need not be decoded.
+func (r *Recorder) mayBe(payload string, now time.Time) (maybe bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	live := false
-	for id, t := range r.traces {
-		if now.Before(t.until) {
-			live = true
-			if strings.Contains(payload, t.quoted) {
-				return id
-			}
+	for _, t := range r.traces {
+		if !now.Before(t.until) {
+			continue
+		}
+		live = true
+		if strings.Contains(payload, t.quoted) {
+			return true
 		}
 	}
 	if !live {
 		r.forget(now)
 	}
-	return ""
+	return live && strings.IndexByte(payload, '\\') >= 0
 }
 
 // Note records an event of a message that Find has found. It sets At and Node.

@@ -1,6 +1,7 @@
 package trace
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"testing"
@@ -14,7 +15,14 @@ func (c *clock) now() time.Time { return c.at }
 
 func newRecorder() (*Recorder, *clock) {
 	c := &clock{time.Unix(1_700_000_000, 0)}
-	return New("n1", c.now), c
+	return New("n1", c.now, idOf), c
+}
+
+// idOf is what a gateway does with its own decoder.
+func idOf(payload string) string {
+	var envelope struct{ ID string }
+	_ = json.Unmarshal([]byte(payload), &envelope) // what is no JSON has no id
+	return envelope.ID
 }
 
 func TestRecorder_FindsWhatIsLookedFor(t *testing.T) {
@@ -28,6 +36,8 @@ func TestRecorder_FindsWhatIsLookedFor(t *testing.T) {
 	}
 	for payload, want := range map[string]string{
 		`{"type":"a","id":"m-1x"}`: "m-1x", `{"id":"m-1xy"}`: "", `{"id":"m-2x"}`: "", "": "",
+		`{"id":"m-2x","content":{"text":"m-1x"}}`: "", `{"content":{"id":"m-1x","m-1x":1}}`: "", `["m-1x"]`: "",
+		`{"id":"\u006d-1x"}`: "m-1x", `{"id":"m-2x","content":"\n"}`: "", `\`: "",
 	} {
 		if got := r.Find(payload); got != want {
 			t.Errorf("Find(%s) = %q, want %q", payload, got, want)

@@ -122,6 +122,11 @@ func sessionConfig(c Config) session.Config {
 	}
 }
 
+// messageLimits are those of single messages.
+func messageLimits(c Config) message.Limits {
+	return message.Limits{Bytes: c.Limits.MessageBytes, Depth: c.Limits.JSONDepth}
+}
+
 func deliveryRule(c DeliveryRuleConfig) session.Delivery {
 	return session.Delivery{Class: session.Class(c.Class), MaxAge: c.MaxAge}
 }

@@ -81,6 +81,32 @@ func TestServe_TraceFollowsAMessage(t *testing.T) {
 		t.Errorf("a message that nobody looked for: %d %s", got.status, got.body)
 	}
 	checkJSONError(t, s.a.call(t, "POST /trace", `{"id":"x"}`), http.StatusBadRequest)
+	checkJSONError(t, s.a.call(t, "GET /trace/abc", ""), http.StatusBadRequest)
+}
+
+// TestServe_TraceGoesByTheEnvelopesID looks for what is also a word of other
+// messages: of those nothing is told.
+func TestServe_TraceGoesByTheEnvelopesID(t *testing.T) {
+	t.Parallel()
+	s := startAPI(t, nil)
+	ann := s.b.connect(t, "ann")
+	ann.join("game:1")
+	s.a.follow(t, "text")
+	for _, other := range []string{
+		`{"type":"room_message","id":"other","content":{"text":"text"}}`,
+		`{"type":"room_message","content":{"id":"text"}}`,
+		`{"type":"text","content":"escaped\n"}`,
+	} {
+		s.publish("websocket:room:game:1", other)
+	}
+	s.publish("websocket:room:game:1", `{"message":{"type":"room_message","id":"te\u0078t","content":"the last"}}`)
+	ann.awaitText("the last")
+	s.a.traced(t, "text", "node-b written room:game:1 ann")
+	var report trace.Report
+	s.a.mustCall(t, "GET /trace/text", "", &report)
+	if len(report.Events) != 2 { // node-b has received it, and written it
+		t.Errorf("of one message is known %+v", report.Events)
+	}
 }
 
 // TestServe_TraceOfAnInbox follows a message to the device that confirms it.

@@ -9,7 +9,6 @@ import (
 
 	"github.com/ginforge/gateway/api"
 	"github.com/ginforge/gateway/cluster"
-	"github.com/ginforge/gateway/message"
 	"github.com/ginforge/gateway/pubsub"
 	"github.com/ginforge/gateway/pubsub/stream"
 	"github.com/ginforge/gateway/room"
@@ -23,7 +22,7 @@ func (n *node) internalAPI(verifier *auth.Verifier) *api.Server {
 		Keys:     n.cfg.Admin.APIKeys,
 		Open:     n.cfg.Development,
 		Prefix:   n.cfg.Redis.Prefix,
-		Message:  message.Limits{Bytes: n.cfg.Limits.MessageBytes, Depth: n.cfg.Limits.JSONDepth},
+		Message:  messageLimits(n.cfg),
 		RoomName: func(name string) bool { return session.ValidRoomName(name, n.cfg.Limits.RoomNameBytes) },
 	}, api.Backend{
 		Publisher: apiPublisher{n, n.rules()},

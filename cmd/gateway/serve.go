@@ -60,7 +60,7 @@ func serve(ctx context.Context, cfg Config, log zerolog.Logger, out io.Writer) e
 func newNode(cfg Config, log zerolog.Logger) (*node, error) {
 	cfg.Node = nodeName(cfg.Node)
 	n := &node{cfg: cfg, log: log.With().Str("node", cfg.Node).Logger(), started: time.Now(), leaving: newDrain()}
-	n.trace = trace.New(cfg.Node, time.Now)
+	n.trace = trace.New(cfg.Node, time.Now, envelopeID(messageLimits(cfg)))
 	verifier, err := auth.NewVerifier(authConfig(cfg))
 	if err != nil {
 		return nil, err

@@ -5,10 +5,12 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net/http"
 
 	"github.com/ginforge/gateway/api"
 	"github.com/ginforge/gateway/cluster/trace"
 	"github.com/ginforge/gateway/engine"
+	"github.com/ginforge/gateway/message"
 	"github.com/ginforge/gateway/pubsub/stream"
 	"github.com/ginforge/gateway/session"
 )
@@ -139,6 +141,21 @@ func (n *node) traceTogether() {
 	})
 }
 
+// envelopeID returns what reads the id in a payload's envelope, as deliveries read
+// it, within this limit of bytes and depth.
+func envelopeID(l message.Limits) func(payload string) string {
+	return func(payload string) string {
+		var e message.Envelope
+		if err := l.DecodePayload([]byte(payload), &e); err != nil {
+			return "" // it is not delivered either
+		}
+		return e.ID
+	}
+}
+
+// errTraceID is what callers are told of trace.ErrID.
+var errTraceID = &api.Error{Status: http.StatusBadRequest, Message: "id: want 4 to 128 bytes without quotes, backslashes and control characters"}
+
 // nodeReport is as much of a report as nodes send each other: an answer is bounded.
 func nodeReport(r trace.Report) trace.Report {
 	const most = 200
@@ -153,9 +170,9 @@ func (t apiTracer) Trace(ctx context.Context, id string) (api.Tracing, error) {
 	until, err := t.node.trace.Arm(id)
 	switch {
 	case errors.Is(err, trace.ErrID):
-		return api.Tracing{}, &api.Error{Status: 400, Message: "id: want 4 to 128 bytes without quotes, backslashes and control characters"}
+		return api.Tracing{}, errTraceID
 	case errors.Is(err, trace.ErrTooMany):
-		return api.Tracing{}, &api.Error{Status: 429, Message: fmt.Sprintf("%d messages are looked for already: wait a minute", trace.MaxArmed)}
+		return api.Tracing{}, &api.Error{Status: http.StatusTooManyRequests, Message: fmt.Sprintf("%d messages are looked for already: wait a minute", trace.MaxArmed)}
 	case err != nil:
 		return api.Tracing{}, err
 	}
@@ -177,6 +194,9 @@ const maxTraceEvents = 2000
 
 // Traced implements api.Tracer.
 func (t apiTracer) Traced(ctx context.Context, id string) (any, error) {
+	if trace.CheckID(id) != nil {
+		return nil, errTraceID
+	}
 	got, err := t.node.together.nodes.AskAll(ctx, opTraced, traceArgs{id})
 	if err != nil {
 		return nil, fmt.Errorf("traced: %w", err)
@@ -189,7 +209,7 @@ func (t apiTracer) Traced(ctx context.Context, id string) (any, error) {
 		}
 	}
 	if len(reports) == 0 {
-		return nil, &api.Error{Status: 404, Message: "id: nobody has looked for this message lately"}
+		return nil, &api.Error{Status: http.StatusNotFound, Message: "id: nobody has looked for this message lately"}
 	}
 	return struct {
 		trace.Report
