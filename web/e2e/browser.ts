@@ -3,20 +3,28 @@ import type { Frame, StateChange } from "@ginforge/gateway-client";
 import type { PageOptions } from "./page/page.ts";
 import { until } from "./processes.ts";
 
-/** Debian's chromium; the flags keep it from what a test machine has not, and from the network. */
+/** Debian's chromium, unless another is named. */
+export const executable = process.env["CHROMIUM"] ?? "/usr/bin/chromium";
+
+/** They keep it from what a test machine has not, and from the network. */
+export const flags = [
+  "--no-sandbox",
+  "--disable-gpu",
+  "--disable-quic",
+  "--no-first-run",
+  "--disable-background-networking",
+  "--disable-component-update",
+  "--disable-sync",
+];
+
 export function launch(): Promise<Browser> {
-  return chromium.launch({
-    executablePath: process.env["CHROMIUM"] ?? "/usr/bin/chromium",
-    args: [
-      "--no-sandbox",
-      "--disable-gpu",
-      "--disable-quic",
-      "--no-first-run",
-      "--disable-background-networking",
-      "--disable-component-update",
-      "--disable-sync",
-    ],
-  });
+  return chromium.launch({ executablePath: executable, args: flags });
+}
+
+/** The address of the harness page for some options. */
+export function harness(pages: string, options: Partial<PageOptions>): string {
+  const all = { seconds: 3600, rooms: [], ...options };
+  return `${pages}#${encodeURIComponent(JSON.stringify(all))}`;
 }
 
 /** A tab with the harness page. */
@@ -31,8 +39,7 @@ export class Tab {
     wait = true,
   ): Promise<Tab> {
     const tab = new Tab(await context.newPage());
-    const all = { seconds: 3600, rooms: [], ...options };
-    await tab.page.goto(`${pages}#${encodeURIComponent(JSON.stringify(all))}`);
+    await tab.page.goto(harness(pages, options));
     await tab.page.waitForFunction(() => "harness" in window);
     if (wait) await tab.connected();
     return tab;

@@ -3,10 +3,11 @@ import type { Browser, BrowserContext } from "playwright-core";
 import { afterAll, beforeAll, describe, inject, test as base } from "vitest";
 import { GatewayClient } from "@ginforge/gateway-client";
 import { WebSocket } from "ws";
-import { Tab, launch } from "./browser.ts";
+import { Tab, harness, launch } from "./browser.ts";
 import type { PageOptions } from "./page/page.ts";
 import { Gateway, token, until } from "./processes.ts";
 import { Proxy } from "./proxy.ts";
+import { Window } from "./window.ts";
 
 let browser: Browser;
 
@@ -18,9 +19,11 @@ afterAll(() => browser.close());
 
 /** What one test has to itself: nodes on the common Redis, networks to them, and browsers. */
 interface World {
-  node: () => Promise<Gateway>;
+  node: (settings?: Record<string, string>) => Promise<Gateway>;
   network: (to: Gateway) => Promise<Proxy>;
   device: () => Promise<BrowserContext>;
+  /** A browser of its own whose tabs are hidden behind the one in front. */
+  window: () => Promise<Window>;
   open: (
     context: BrowserContext,
     network: Proxy,
@@ -36,8 +39,8 @@ const test = base.extend<{ world: World }>({
     const prefix = `${randomUUID()}:`;
     const ends: (() => unknown)[] = [];
     await use({
-      async node() {
-        const gateway = await Gateway.start(inject("redis"), prefix);
+      async node(settings) {
+        const gateway = await Gateway.start(inject("redis"), prefix, settings);
         ends.push(() => gateway.stop());
         return gateway;
       },
@@ -50,6 +53,11 @@ const test = base.extend<{ world: World }>({
         const context = await browser.newContext();
         ends.unshift(() => context.close());
         return context;
+      },
+      async window() {
+        const window = await Window.open();
+        ends.unshift(() => window.close());
+        return window;
       },
       open: (context, network, user, options = {}, wait = true) =>
         Tab.open(context, inject("pages"), { url: network.url, user, ...options }, wait),
@@ -172,12 +180,40 @@ describe.concurrent("in a browser", () => {
     network.stall();
     for (const n of numbers(1, 10)) await bob.say(room, n);
     await until("the gateway has given the tab up", async () => {
-      const answer = await fetch(`http://127.0.0.1:${gateway.port}/ws/stats`);
-      return ((await answer.json()) as { data: { total_clients: number } }).data.total_clients === 1;
+      // The gateway may end a kept connection just when the next question goes out.
+      const answer = await fetch(`http://127.0.0.1:${gateway.port}/ws/stats`).catch(() => undefined);
+      const stats = (await answer?.json()) as { data: { total_clients: number } } | undefined;
+      return stats?.data.total_clients === 1;
     });
     network.resume(true);
     await devtools.send("Page.setWebLifecycleState", { state: "active" });
     expect(await ann.hears(room, 10)).toEqual(numbers(1, 10));
+  });
+
+  test("a hidden tab that is shown again does not wait for its next attempt", async ({ expect, world }) => {
+    const gateway = await world.node({ reconnect_window: "60s" });
+    const network = await world.network(gateway);
+    const bob = await world.open(await world.device(), await world.network(gateway), "bob", { rooms });
+    await bob.joined(room);
+    const window = await world.window();
+    const ann = await window.tab(harness(inject("pages"), { url: network.url, user: "ann", rooms }));
+    const state = (): Promise<unknown> => ann.value("globalThis.harness?.client.state");
+    await until("the tab is connected", async () => (await state()) === "connected");
+    await ann.value(`harness.client.joinRoom("${room}").then(() => 1)`);
+    await ann.value("Math.random = () => 0.9");
+    await window.tab("about:blank");
+    await until("the tab is hidden", async () => (await ann.value("document.visibilityState")) === "hidden");
+    network.cut();
+    for (const n of numbers(1, 10)) await bob.say(room, n);
+    await until("the tab waits", async () => (await state()) === "waiting");
+    expect(await ann.value("harness.states.at(-1).delay")).toBe(54_000);
+    expect(network.accepted).toBe(1);
+    await ann.show();
+    await until("the tab is connected again", async () => (await state()) === "connected", 5_000);
+    expect(await ann.value("document.visibilityState")).toBe("visible");
+    const heard = "JSON.stringify(harness.frames.filter((f) => f.room).map((f) => f.content))";
+    const all = JSON.stringify(numbers(1, 10));
+    await until("the tab has caught up", async () => (await ann.value(heard)) === all);
   });
 
   test("a token that expires is renewed over the same connection", async ({ expect, world }) => {

@@ -1,35 +1,30 @@
 // The client bundled and minified as an application's bundler would, and compressed as a
-// server would: what a page pays for it. Fails when it outgrows its limit. What is loaded
-// only when it is asked for has a limit of its own. --list names the chunks.
+// server would: what a page pays for it, at once and for what is loaded when an option asks for
+// it. Fails when a part outgrows its limit. --list names the modules of each.
 import { fileURLToPath } from "node:url";
 import { gzipSync } from "node:zlib";
 import { rolldown } from "rolldown";
 
-const limits = { client: 6 * 1024, "on demand": 3 * 1024 };
+/** When what is loaded, and how large it may be gzipped, by the name of the chunk. */
+const parts = new Map([
+  ["index", { when: "at once", limit: 6 * 1024 }],
+  ["store", { when: "with queue.persist", limit: 768 }],
+  ["tabs", { when: "with shared", limit: 2 * 1024 }],
+]);
 
 const bundle = await rolldown({
   input: fileURLToPath(new URL("../packages/client/dist/index.js", import.meta.url)),
   platform: "browser",
   preserveEntrySignatures: "allow-extension",
 });
-const { output } = await bundle.generate({ format: "es", minify: true });
-const chunks = output.filter((chunk) => chunk.type === "chunk");
-if (process.argv.includes("--list")) {
-  for (const { fileName, code, moduleIds } of chunks) console.log(fileName, code.length, moduleIds);
-}
+const { output } = await bundle.generate({ format: "es", minify: true, comments: false });
 
-/** What a page loads at once: the entry and what it imports. */
-const atOnce = new Set(chunks.filter((chunk) => chunk.isEntry).map((chunk) => chunk.fileName));
-for (const file of atOnce) {
-  for (const imported of chunks.find((chunk) => chunk.fileName === file)?.imports ?? []) atOnce.add(imported);
-}
-
-for (const [name, limit] of Object.entries(limits)) {
-  const part = chunks.filter((chunk) => atOnce.has(chunk.fileName) === (name === "client"));
-  const minified = part.reduce((sum, { code }) => sum + Buffer.byteLength(code), 0);
-  const gzipped = part.reduce((sum, { code }) => sum + gzipSync(code, { level: 9 }).length, 0);
-  console.log(
-    `@ginforge/gateway-client, ${name}: ${gzipped} bytes gzipped of ${limit} (${minified} minified)`,
-  );
+for (const { name, code, moduleIds } of output.filter((chunk) => chunk.type === "chunk")) {
+  const part = parts.get(name);
+  if (!part) throw new Error(`when is this loaded: ${moduleIds.join(" ")}`);
+  const { when, limit } = part;
+  const gzipped = gzipSync(code, { level: 9 }).length;
+  console.log(`@ginforge/gateway-client, ${when}: ${gzipped} bytes of ${limit} (${code.length} before gzip)`);
+  if (process.argv.includes("--list")) console.log(moduleIds);
   if (gzipped > limit) process.exitCode = 1;
 }

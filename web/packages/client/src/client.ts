@@ -77,8 +77,7 @@ export class GatewayClient {
     this.#sockets = webSockets(options.WebSocket ?? globalThis.WebSocket);
 
     const deliver = (frame: Frame): void => this.#deliver(frame);
-    const ask = (frame: Frame): Promise<Frame> =>
-      this.#requests.ask(this.#connection.wire, frame, this.#timeout, false);
+    const ask = (frame: Frame): Promise<Frame> => this.#ask(frame);
     const connected = (): boolean => !!this.#connection.wire;
     const lost = (lost: Lost): void => this.#events.emit("gateway:lost", lost);
 
@@ -101,6 +100,7 @@ export class GatewayClient {
       deliver,
       lost,
       seen: (offset) => options.autoAck !== false && this.ack(offset),
+      send: (frame) => this.#connection.wire?.send(frame),
     });
     this.#connection = new Connection(
       {
@@ -123,6 +123,11 @@ export class GatewayClient {
 
   get state(): State {
     return this.#connection.state;
+  }
+
+  /** How many messages wait to be sent, or for their `ack`. */
+  get queued(): number {
+    return this.#outbox.count;
   }
 
   get connected(): boolean {
@@ -205,14 +210,18 @@ export class GatewayClient {
   send(frame: Frame, { id, data, queue }: SendOptions = {}): Promise<Frame> {
     const message = { ...frame, ...(id !== undefined && { id }), ...(data && { data }) };
     if (queue !== false) return optional(this.#outbox.push(message));
-    const { wire } = this.#connection;
-    if (!wire) return optional(Promise.reject(new GatewayError("disconnected", "there is no connection")));
-    return optional(this.#requests.ask(wire, message, this.#timeout, false));
+    if (this.#connection.wire) return optional(this.#ask(message));
+    return optional(Promise.reject(new GatewayError("disconnected", "there is no connection")));
   }
 
   /** Sends a frame and resolves with what answers it; asks again if the connection ends before. */
   request(frame: Frame, timeout = this.#timeout): Promise<Frame> {
     return optional(this.#requests.ask(this.#connection.wire, { ...frame }, timeout, true));
+  }
+
+  /** Sends a frame and resolves with what answers it; fails with the connection. */
+  #ask(frame: Frame): Promise<Frame> {
+    return this.#requests.ask(this.#connection.wire, frame, this.#timeout, false);
   }
 
   /** Who is in a room, or which users are online. */
@@ -235,7 +244,7 @@ export class GatewayClient {
 
   /** Marks the inbox as read by this device up to an offset. Nothing before it comes again. */
   ack(offset: number): void {
-    this.#inbox.ack(offset, (frame) => this.#connection.wire?.send(frame));
+    this.#inbox.ack(offset);
   }
 
   /** Gets ready for the user whose token is at hand. */
@@ -294,7 +303,7 @@ export class GatewayClient {
     this.#rooms.connected();
     const users = [...this.#watched];
     if (users.length > 0) {
-      const again = this.#requests.ask(wire, { type: "watch", content: { users } }, this.#timeout, false);
+      const again = this.#ask({ type: "watch", content: { users } });
       again.then((answer) => this.#online(users, answer)).catch(() => undefined);
     }
     this.#requests.connected(wire);

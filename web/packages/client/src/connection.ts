@@ -31,6 +31,10 @@ const linger = 1_000;
 const longestLinger = 10_000;
 /** No two attempts that the page asks for are closer, in milliseconds. */
 const shortestPause = 1_000;
+/** An attempt that has taken so long when the page wakes up has gone out into a network that is no more. */
+const stale = 2_000;
+/** How long it may take to get a token. */
+const patience = 15_000;
 
 /**
  * Keeps one connection to the gateway for as long as it is wanted, through wire after wire.
@@ -50,6 +54,7 @@ export class Connection {
   /** By how many milliseconds the server's clock is ahead. */
   skew = 0;
 
+  readonly #owner: ConnectionOwner;
   #dialer: Dialer | undefined;
   /** The wire being opened. */
   #next: Wire | undefined;
@@ -60,15 +65,19 @@ export class Connection {
   #dialed = 0;
   /** Whoever waits for a token gives up when this has changed. */
   #run = 0;
+  /** The next attempt is not to be made with the token at hand. */
+  #fresh = false;
   /** The pause was the server's to choose: nothing shortens it. */
   #firm = false;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #wakeless: (() => void) | undefined;
 
   constructor(
-    private readonly owner: ConnectionOwner,
+    owner: ConnectionOwner,
     readonly getToken: GetToken | undefined,
-  ) {}
+  ) {
+    this.#owner = owner;
+  }
 
   /** Another wire is still there beside the one in use. */
   get overlapping(): boolean {
@@ -78,13 +87,15 @@ export class Connection {
   use(token: string): void {
     this.token = token;
     this.claims = claims(token);
+    this.#fresh = false;
   }
 
   connect(): void {
-    if (this.state !== "idle" && this.state !== "closed") return;
+    if (this.state === "waiting") this.#wake();
+    if (this.#wakeless) return;
     this.#attempt = 0;
-    this.#wakeless ??= onWake(() => this.#wake());
-    void this.#dial(false);
+    this.#wakeless = onWake(() => this.#wake());
+    void this.#dial();
   }
 
   disconnect(): void {
@@ -105,43 +116,52 @@ export class Connection {
 
   #enter(change: StateChange): void {
     this.state = change.state;
-    this.owner.state(change);
+    this.#owner.state(change);
   }
 
   /** Opens a wire, beside the one in use if there is one. */
-  async #dial(fresh: boolean): Promise<void> {
-    clearTimeout(this.#timer);
+  async #dial(): Promise<void> {
     const run = ++this.#run;
+    this.#next?.drop();
+    this.#next = undefined;
     this.#dialed = Date.now();
     if (!this.wire) this.#enter({ state: "connecting" });
+    this.#later(patience, () => this.#again({ code: 1006, reason: "no token" }));
     try {
-      const token = await this.#tokenFor(fresh);
+      const token = await this.#token();
       if (run !== this.#run) return;
       this.use(token);
-      const [dialer, url] = await this.owner.prepare();
+      const [dialer, url] = await this.#owner.prepare();
       if (run !== this.#run) return;
+      clearTimeout(this.#timer);
       this.#dialer = dialer;
       this.#next = new Wire(dialer, url, token, {
         frame: (frame, wire, text) => this.#frame(frame, wire, text),
         ended: (ended, wire) => this.#ended(ended, wire),
       });
     } catch (error) {
-      if (run === this.#run) this.#again({ code: 1006, reason: String(error) }, fresh);
+      if (run === this.#run) this.#again({ code: 1006, reason: String(error) });
     }
   }
 
-  #tokenFor(fresh: boolean): string | Promise<string> {
+  /** Does something in a while, in place of what was to be done before. */
+  #later(delay: number, work = (): unknown => this.#dial()): void {
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(work, delay);
+  }
+
+  #token(): string | Promise<string> {
     const { token, claims, getToken } = this;
     const good = token !== undefined && (claims?.expires ?? 0) > Date.now() + this.skew + 5_000;
-    if (getToken && (fresh || !good)) return getToken(token === undefined ? "connect" : "expired");
-    if (token === undefined) throw new GatewayError("disconnected", "neither token nor getToken was given");
+    if (getToken && (this.#fresh || !good)) return getToken(token === undefined ? "connect" : "expired");
+    if (token === undefined) throw new GatewayError("disconnected", "neither token nor getToken");
     return token;
   }
 
   #frame(frame: Frame, wire: Wire, text: string): void {
     if (frame.type === "welcome") this.#welcome(frame, wire);
     else if (frame.type === "reconnect") this.#move(frame, wire);
-    else this.owner.frame(frame, wire, text);
+    else this.#owner.frame(frame, wire, text);
   }
 
   #welcome(frame: Frame, wire: Wire): void {
@@ -152,11 +172,12 @@ export class Connection {
     const before = this.wire;
     this.wire = wire;
     this.#next = undefined;
+    clearTimeout(this.#timer);
     if (before && before !== wire) {
       this.#old.add(before);
       this.#retire(before, Date.now());
     }
-    this.owner.welcome(frame, wire);
+    this.#owner.welcome(frame, wire);
     if (this.state !== "connected") this.#enter({ state: "connected" });
   }
 
@@ -164,13 +185,13 @@ export class Connection {
   #retire(wire: Wire, since: number): void {
     setTimeout(() => {
       if (!this.#old.has(wire)) return;
-      if (this.owner.busy() && Date.now() - since < longestLinger) {
+      if (this.#owner.busy() && Date.now() - since < longestLinger) {
         this.#retire(wire, since);
         return;
       }
       wire.drop();
       this.#old.delete(wire);
-      this.owner.ended(wire, 1000);
+      this.#owner.ended(wire, 1000);
     }, linger);
   }
 
@@ -178,8 +199,7 @@ export class Connection {
   #move(frame: Frame, wire: Wire): void {
     if (wire !== this.wire || this.#next) return;
     const { delay_ms } = { ...(frame.content as object), ...frame.data } as { delay_ms?: number };
-    clearTimeout(this.#timer);
-    this.#timer = setTimeout(() => void this.#dial(false), delay_ms ?? Math.random() * this.#window);
+    this.#later(delay_ms ?? Math.random() * this.#window);
   }
 
   #ended(ended: Ended, wire: Wire): void {
@@ -189,14 +209,14 @@ export class Connection {
       if (Date.now() - wire.welcomed > held) this.#attempt = 0;
     }
     const replaced = this.#old.delete(wire);
-    this.owner.ended(wire, ended.code);
+    this.#owner.ended(wire, ended.code);
     if (replaced) return;
     // What comes next is on its way already, and may be why this one was closed (4008).
     if (this.#next) this.#enter({ state: "connecting", code: ended.code, reason: ended.reason });
     else this.#again(ended);
   }
 
-  #again(ended: Ended, fresh = false): void {
+  #again(ended: Ended): void {
     this.#run++;
     const plan = retry(ended, this.#attempt++, this.#window);
     const { code, reason } = ended;
@@ -209,14 +229,15 @@ export class Connection {
     }
     const delay = this.#dialer?.attached && !plan.firm ? 50 : plan.delay;
     this.#firm = plan.firm;
-    clearTimeout(this.#timer);
-    this.#timer = setTimeout(() => void this.#dial(fresh || plan.fresh), delay);
+    this.#fresh ||= plan.fresh;
+    this.#later(delay);
     if (!this.wire) this.#enter({ state: "waiting", code, reason, delay });
   }
 
+  /** Cuts a pause short, and an attempt that hangs; soon, if it is too early to do so at once. */
   #wake(): void {
     this.wire?.probe();
-    const early = Date.now() - this.#dialed < shortestPause;
-    if (this.state === "waiting" && !this.#firm && !early) void this.#dial(false);
+    const pause = this.state === "waiting" ? !this.#firm && shortestPause : this.#next && stale;
+    if (pause) this.#later(Math.max(0, this.#dialed + pause - Date.now()));
   }
 }

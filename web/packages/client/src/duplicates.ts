@@ -15,12 +15,8 @@ export class Duplicates {
     const key = `${from} ${id}`;
     if (this.#seen.has(key)) return true;
     this.#seen.add(key);
-    if (this.#seen.size > remembered) {
-      for (const oldest of this.#seen) {
-        this.#seen.delete(oldest);
-        break;
-      }
-    }
+    const [oldest = ""] = this.#seen;
+    if (this.#seen.size > remembered) this.#seen.delete(oldest);
     return false;
   }
 }

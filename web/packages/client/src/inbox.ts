@@ -6,6 +6,8 @@ export interface InboxOwner {
   lost(lost: Lost): void;
   /** Listeners have had the message at offset, and all before it. */
   seen(offset: number): void;
+  /** Sends a frame, if there is a connection. */
+  send(frame: Frame): void;
 }
 
 /** How long an acknowledgement waits for a later one, in milliseconds. */
@@ -13,43 +15,53 @@ const settle = 200;
 
 /** What comes to the user: each message of the inbox once, in order, and all that is not kept in one. */
 export class Inbox {
+  readonly #owner: InboxOwner;
   #position: Position | undefined;
   #acked = 0;
   #timer: ReturnType<typeof setTimeout> | undefined;
 
-  constructor(private readonly owner: InboxOwner) {}
+  constructor(owner: InboxOwner) {
+    this.#owner = owner;
+  }
 
-  /** The gateway says where the inbox is; what this device has not acknowledged follows. */
+  /**
+   * The gateway says where the inbox is; what this device has not acknowledged follows. What it has
+   * acknowledged it says again: that may have been lost with the connection before.
+   */
   joined({ epoch, offset }: Partial<Position> = {}): void {
     const since = this.#position;
-    if (epoch === undefined || offset === undefined || since?.epoch === epoch) return;
+    if (epoch === undefined || offset === undefined) return;
+    if (since?.epoch === epoch) {
+      if (this.#acked) this.ack(0);
+      return;
+    }
     this.#position = { epoch, offset: 0 };
     this.#acked = 0;
-    if (since) this.owner.lost({ room: undefined, since, now: { epoch, offset } });
+    if (since) this.#owner.lost({ room: undefined, since, now: { epoch, offset } });
   }
 
   message(frame: Frame): void {
     const { offset } = frame;
     const at = this.#position;
     if (offset === undefined || !at) {
-      this.owner.deliver(frame);
+      this.#owner.deliver(frame);
       return;
     }
     if (offset <= at.offset) return;
     if (at.offset > 0 && offset > at.offset + 1) {
-      this.owner.lost({ room: undefined, since: { ...at }, now: { ...at, offset: offset - 1 } });
+      this.#owner.lost({ room: undefined, since: { ...at }, now: { ...at, offset: offset - 1 } });
     }
     at.offset = offset;
-    this.owner.deliver(frame);
-    this.owner.seen(offset);
+    this.#owner.deliver(frame);
+    this.#owner.seen(offset);
   }
 
   /** Acknowledges all up to offset, together with what else is acknowledged in a moment. */
-  ack(offset: number, send: (frame: Frame) => void): void {
+  ack(offset: number): void {
     this.#acked = Math.max(this.#acked, offset);
     this.#timer ??= setTimeout(() => {
       this.#timer = undefined;
-      send({ type: "ack", content: { offset: this.#acked } });
+      this.#owner.send({ type: "ack", content: { offset: this.#acked } });
     }, settle);
   }
 

@@ -39,28 +39,36 @@ const faults = new Set([1002, 1003, 1007, 1009]);
  * acknowledged is sent again with the same id.
  */
 export class Outbox {
+  readonly #maxCount: number;
+  readonly #maxBytes: number;
+  readonly #owner: OutboxOwner;
   #items: Item[] = [];
   #bytes = 0;
   #sending = false;
   #last = 0;
   #pause: ReturnType<typeof setTimeout> | undefined;
 
-  constructor(
-    private readonly maxCount: number,
-    private readonly maxBytes: number,
-    private readonly owner: OutboxOwner,
-  ) {}
+  constructor(maxCount: number, maxBytes: number, owner: OutboxOwner) {
+    this.#maxCount = maxCount;
+    this.#maxBytes = maxBytes;
+    this.#owner = owner;
+  }
+
+  /** How many messages wait. */
+  get count(): number {
+    return this.#items.length;
+  }
 
   push(frame: Frame): Promise<Frame> {
     return new Promise((resolve, reject) => {
       const named = { ...frame, id: frame.id ?? randomId() };
       const bytes = new TextEncoder().encode(JSON.stringify(named)).length;
-      if (this.#items.length >= this.maxCount || this.#bytes + bytes > this.maxBytes) {
+      if (this.#items.length >= this.#maxCount || this.#bytes + bytes > this.#maxBytes) {
         throw new GatewayError("queue_full", `${this.#items.length} messages wait already`);
       }
       this.#last = Math.max(Date.now(), this.#last + 1);
       const item = { frame: named, bytes, at: this.#last, tries: 0, resolve, reject };
-      this.owner.store()?.put({ id: named.id, at: item.at, frame: named });
+      this.#keep(item);
       this.#add(item, this.#items.length);
       this.flush();
     });
@@ -68,7 +76,7 @@ export class Outbox {
 
   /** Puts what waits into the store, which was opened after it came. */
   save(): void {
-    for (const { frame, at } of this.#items) this.owner.store()?.put({ id: frame.id, at, frame });
+    for (const item of this.#items) this.#keep(item);
   }
 
   /** Takes over what an earlier page has left, in front of what is newer. */
@@ -82,10 +90,10 @@ export class Outbox {
   /** Sends the next message, unless one is on its way. */
   flush(): void {
     const item = this.#items[0];
-    if (!item || this.#sending || this.#pause || !this.owner.connected()) return;
+    if (!item || this.#sending || this.#pause || !this.#owner.connected()) return;
     this.#sending = true;
     item.tries++;
-    this.owner.ask(item.frame).then(
+    this.#owner.ask(item.frame).then(
       (ack) => {
         this.#sending = false;
         this.#remove(item);
@@ -133,8 +141,12 @@ export class Outbox {
     } else if (code !== "timeout" || item.tries >= maxTries) {
       this.#remove(item);
       item.reject?.(error);
-      this.owner.unsent(item.frame, error);
+      this.#owner.unsent(item.frame, error);
     }
+  }
+
+  #keep({ frame, at }: Item): void {
+    this.#owner.store()?.put({ id: frame.id, at, frame });
   }
 
   #add(item: Item, index: number): void {
@@ -148,11 +160,11 @@ export class Outbox {
     if (index < 0) return;
     this.#items.splice(index, 1);
     this.#bytes -= item.bytes;
-    this.owner.store()?.delete(item.frame.id);
+    this.#owner.store()?.delete(item.frame.id);
     this.#changed();
   }
 
   #changed(): void {
-    this.owner.changed(this.#items.length, this.#bytes);
+    this.#owner.changed(this.#items.length, this.#bytes);
   }
 }

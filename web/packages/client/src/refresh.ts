@@ -14,14 +14,17 @@ const longestTimer = 2 ** 31 - 1;
 
 /** Replaces the token before it expires, over the connection that it has opened. */
 export class Refresh {
+  readonly #owner: RefreshOwner;
   #timer: ReturnType<typeof setTimeout> | undefined;
 
-  constructor(private readonly owner: RefreshOwner) {}
+  constructor(owner: RefreshOwner) {
+    this.#owner = owner;
+  }
 
   /** Begins, or begins again with a new token. */
   start(): void {
-    const claims = this.owner.claims();
-    if (claims && claims.expires < Infinity) this.#wait(refreshIn(claims, this.owner.skew()));
+    const claims = this.#owner.claims();
+    if (claims && claims.expires < Infinity) this.#wait(refreshIn(claims, this.#owner.skew()));
   }
 
   stop(): void {
@@ -35,7 +38,7 @@ export class Refresh {
       if (milliseconds > turn) this.#wait(milliseconds - turn);
       // The gateway ends the connection with 4300 if this never works.
       else
-        this.owner.renew().then(
+        this.#owner.renew().then(
           () => this.start(),
           () => this.#wait(shortest * (1 + Math.random())),
         );

@@ -17,6 +17,7 @@ export interface RoomOwner {
  * comes twice, too early or not at all.
  */
 export class Room {
+  readonly #owner: RoomOwner;
   /** The last message that the application got; undefined where no history is kept. */
   position: Position | undefined;
   /** The last `joined`, once the gateway has confirmed that we are in. */
@@ -30,22 +31,24 @@ export class Room {
 
   constructor(
     readonly name: string,
-    private readonly owner: RoomOwner,
-  ) {}
+    owner: RoomOwner,
+  ) {
+    this.#owner = owner;
+  }
 
   /** Takes a message that has come. */
   message(frame: Frame): void {
     const { offset } = frame;
     if (!this.position || offset === undefined) {
       // Before the first `joined` it is another tab's.
-      if (this.joined) this.owner.deliver(frame);
+      if (this.joined) this.#owner.deliver(frame);
     } else if (offset === this.position.offset + 1) {
       this.position.offset = offset;
-      this.owner.deliver(frame);
+      this.#owner.deliver(frame);
       this.#release();
     } else if (offset > this.position.offset) {
       if (this.#held.size < maxHeld) this.#held.set(offset, frame);
-      if (this.asking === undefined) this.owner.repair(this);
+      if (this.asking === undefined) this.#owner.repair(this);
     }
   }
 
@@ -65,13 +68,14 @@ export class Room {
       this.position = { epoch, offset };
     } else if ((asked && !recovered) || since.epoch !== epoch) {
       this.position = { epoch, offset };
-      if (since.epoch !== epoch || offset > since.offset) {
-        this.owner.lost({ room: this.name, since: { ...since }, now: { epoch, offset } });
+      const anew = since.epoch !== epoch;
+      if (anew || offset > since.offset) {
+        this.#owner.lost({ room: this.name, since: { ...since }, now: { epoch, offset } });
       }
-      if (since.epoch !== epoch) this.#held.clear();
+      if (anew) this.#held.clear();
       this.#release(true);
     } else if (!asked && offset > since.offset) {
-      this.owner.repair(this);
+      this.#owner.repair(this);
     }
     this.#release();
   }
@@ -84,7 +88,7 @@ export class Room {
       this.#held.delete(offset);
       if (!at || (!all && offset <= at.offset)) continue;
       at.offset = Math.max(at.offset, offset);
-      this.owner.deliver(frame);
+      this.#owner.deliver(frame);
     }
   }
 }

@@ -21,10 +21,13 @@ interface Waiter {
 
 /** The rooms that the application wants to be in, and those that the token has put it in. */
 export class Rooms {
+  readonly #owner: RoomsOwner;
   readonly #rooms = new Map<string, Room>();
   readonly #waiters = new Map<Room, Waiter[]>();
 
-  constructor(private readonly owner: RoomsOwner) {}
+  constructor(owner: RoomsOwner) {
+    this.#owner = owner;
+  }
 
   /** Reports whether joins are under way. */
   get joining(): boolean {
@@ -54,7 +57,7 @@ export class Rooms {
     const room = this.#rooms.get(name);
     if (!room) return;
     this.#close(room, new GatewayError("disconnected", "the room was left"));
-    if (this.owner.connected()) await this.owner.ask({ type: "leave_room", room: name });
+    if (this.#owner.connected()) await this.#owner.ask({ type: "leave_room", room: name });
   }
 
   /** A connection is there, on which we are in no room yet. */
@@ -86,7 +89,7 @@ export class Rooms {
 
   #open(name: string): Room {
     const room = new Room(name, {
-      ...this.owner,
+      ...this.#owner,
       repair: (room) => this.#ask(room),
     });
     this.#rooms.set(name, room);
@@ -106,10 +109,10 @@ export class Rooms {
 
   /** Joins, and asks for everything behind the last message that was seen. */
   #ask(room: Room): void {
-    if (!this.owner.connected()) return;
+    if (!this.#owner.connected()) return;
     const id = (room.asking = randomId());
     const { name, position: since } = room;
-    this.owner
+    this.#owner
       .ask({ type: "join_room", id, content: since ? { room: name, since } : name })
       .catch((error: unknown) => this.#failed(room, id, error as GatewayError));
   }
@@ -127,6 +130,6 @@ export class Rooms {
     }
     const awaited = this.#waiters.has(room);
     this.#close(room, error);
-    if (!awaited) this.owner.refused(room.name, error);
+    if (!awaited) this.#owner.refused(room.name, error);
   }
 }

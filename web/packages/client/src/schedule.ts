@@ -44,9 +44,9 @@ export function retry({ code, delay, awake }: Ended, attempt: number, window: nu
   if (band === 40) return undefined;
   const fresh = band === 43;
   if (delay !== undefined && (band === 41 || band === 42)) return { delay, fresh, firm: true };
-  if (attempt > 0) return { delay: backoff(attempt), fresh, firm: false };
-  if (fresh || awake) return { delay: 0, fresh, firm: false };
-  return { delay: band === 41 ? backoff(1) : Math.random() * window, fresh, firm: false };
+  if (attempt > 0 || band === 41) delay = backoff(attempt || 1);
+  else delay = fresh || awake ? 0 : Math.random() * window;
+  return { delay, fresh, firm: false };
 }
 
 /** Reads a close frame's reason: JSON with `reason` and `delay_ms`, or plain text. */

@@ -8,26 +8,30 @@ export interface Claims {
   lifetime: number;
 }
 
+interface Body {
+  user_id?: string | number;
+  sub?: string | number;
+  exp?: number;
+  iat?: number;
+}
+
 /** Reads a JSON Web Token. */
 export function claims(token: string): Claims {
+  let body: Body = {};
   try {
-    const body = atob((token.split(".")[1] ?? "").replace(/-/g, "+").replace(/_/g, "/"));
-    const bytes = Uint8Array.from(body, (c) => c.charCodeAt(0));
-    const { user_id, sub, exp, iat } = JSON.parse(new TextDecoder().decode(bytes)) as {
-      user_id?: string | number;
-      sub?: string | number;
-      exp?: number;
-      iat?: number;
-    };
-    const user = user_id ?? sub;
-    return {
-      user: user === undefined ? undefined : String(user),
-      expires: (exp ?? Infinity) * 1000,
-      lifetime: ((exp ?? Infinity) - (iat ?? Date.now() / 1000)) * 1000,
-    };
+    const text = atob((token.split(".")[1] ?? "").replace(/-/g, "+").replace(/_/g, "/"));
+    const bytes = Uint8Array.from(text, (c) => c.charCodeAt(0));
+    body = Object(JSON.parse(new TextDecoder().decode(bytes))) as Body;
   } catch {
-    return { user: undefined, expires: Infinity, lifetime: Infinity };
+    // it says nothing, and never expires
   }
+  const { user_id, sub, exp = Infinity, iat = Date.now() / 1000 } = body;
+  const user = user_id ?? sub;
+  return {
+    user: user === undefined ? user : String(user),
+    expires: exp * 1000,
+    lifetime: (exp - iat) * 1000,
+  };
 }
 
 /**

@@ -81,3 +81,16 @@ export function fakeBrowser(): void {
   vi.stubGlobal("addEventListener", page.addEventListener.bind(page));
   vi.stubGlobal("removeEventListener", page.removeEventListener.bind(page));
 }
+
+/** A page that can be hidden, and told things. An event of its document passes by the window first. */
+export function fakePage(): { visibilityState: string; happens: (type: string) => void } {
+  const window = new EventTarget();
+  const document = {
+    visibilityState: "visible",
+    happens: (type: string) => window.dispatchEvent(new Event(type)),
+  };
+  vi.stubGlobal("addEventListener", window.addEventListener.bind(window));
+  vi.stubGlobal("removeEventListener", window.removeEventListener.bind(window));
+  vi.stubGlobal("document", document);
+  return document;
+}

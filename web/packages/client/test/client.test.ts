@@ -144,6 +144,19 @@ describe("the inbox", () => {
     expect(notes.map(({ offset }) => offset)).toEqual([2, 3, 4]);
   });
 
+  test("is acknowledged over the next connection when the one before has ended with that", async () => {
+    gateway.last.push(note(4));
+    gateway.last.drop();
+    await pass(1000);
+    gateway.last.push(note(4)); // the gateway does not know
+    await pass(200);
+    expect(gateway.last.of("ack")).toEqual([{ type: "ack", content: { offset: 4 } }]);
+    gateway.inbox = { epoch: "i2", offset: 0 };
+    gateway.last.drop();
+    await pass(1000);
+    expect(gateway.last.of("ack")).toEqual([]); // that was in another life
+  });
+
   test("tells when messages are gone, and when it has begun anew", async () => {
     const lost = collect<Lost>(client, "gateway:lost");
     gateway.last.push(note(3));

@@ -1,4 +1,5 @@
 import { beforeEach, describe, expect, test, vi } from "vitest";
+import { fakePage } from "./browser.js";
 import { FakeGateway, collect, pass, token } from "./fake.js";
 import type { StateChange } from "@ginforge/gateway-client";
 
@@ -38,6 +39,26 @@ describe("connecting", () => {
     getToken.mockResolvedValue(token());
     await pass(2501);
     expect(client.state).toBe("connected");
+  });
+
+  test("gives up on a token that never comes, and takes no notice if it does later", async () => {
+    vi.spyOn(Math, "random").mockReturnValue(0.5);
+    const given: ((token: string) => void)[] = [];
+    const getToken = vi.fn(() => new Promise<string>((resolve) => given.push(resolve)));
+    const client = gateway.client({ token: undefined as never, getToken });
+    const states = collect<StateChange>(client, "gateway:state");
+    void client.connect();
+    await pass(15_001);
+    expect(states.at(-1)).toMatchObject({ state: "waiting", reason: "no token" });
+    await pass(2500);
+    expect(client.state).toBe("connecting");
+    const bobs = token("bob");
+    given[1]?.(bobs);
+    await pass(1);
+    given[0]?.(token("ann"));
+    await pass(60_000);
+    expect(client.state).toBe("connected");
+    expect(gateway.sockets.map((socket) => socket.token)).toEqual([bobs]);
   });
 
   test("gives up on a handshake that never ends", async () => {
@@ -169,71 +190,141 @@ describe("after the connection has ended", () => {
 });
 
 describe("waking up", () => {
-  const page = (): EventTarget & { visibilityState: string } =>
-    Object.assign(new EventTarget(), { visibilityState: "visible" });
-
   test.each(["visibilitychange", "resume"])("%s cuts a pause short", async (type) => {
     vi.spyOn(Math, "random").mockReturnValue(0.9);
-    const document = page();
-    vi.stubGlobal("document", document);
+    const page = fakePage();
     const client = gateway.client();
     void client.connect();
     await pass(1);
     gateway.last.drop();
     await pass(1500);
-    document.visibilityState = "hidden";
-    document.dispatchEvent(new Event(type));
+    page.visibilityState = "hidden";
+    page.happens(type);
     await pass(1);
     expect(client.state).toBe("waiting");
-    document.visibilityState = "visible";
-    document.dispatchEvent(new Event(type));
+    page.visibilityState = "visible";
+    page.happens(type);
     await pass(1);
     expect(client.state).toBe("connected");
   });
 
-  test("online cuts a pause short", async () => {
+  test("online cuts a pause short, until nothing is wanted any more", async () => {
     vi.spyOn(Math, "random").mockReturnValue(0.9);
-    const window = new EventTarget();
-    vi.stubGlobal("addEventListener", window.addEventListener.bind(window));
-    vi.stubGlobal("removeEventListener", window.removeEventListener.bind(window));
+    const page = fakePage();
     const client = gateway.client();
     void client.connect();
     await pass(1);
     gateway.last.drop();
     await pass(1500);
-    window.dispatchEvent(new Event("online"));
+    page.happens("online");
     await pass(1);
     expect(client.state).toBe("connected");
     client.disconnect();
-    window.dispatchEvent(new Event("online"));
+    page.happens("online");
     await pass(1);
     expect(client.state).toBe("idle");
   });
 
+  test("so does another connect", async () => {
+    vi.spyOn(Math, "random").mockReturnValue(0.9);
+    const client = gateway.client();
+    void client.connect();
+    await pass(1);
+    gateway.last.drop();
+    await pass(1500);
+    await Promise.all([client.connect(), pass(1)]);
+    expect(gateway.sockets).toHaveLength(2);
+  });
+
+  test("online right after a failed attempt leads to the next one a second after that", async () => {
+    vi.spyOn(Math, "random").mockReturnValue(0.9);
+    const page = fakePage();
+    const client = gateway.client();
+    gateway.accept = (socket) => socket.drop();
+    void client.connect();
+    await pass(20_000);
+    const before = gateway.sockets.length;
+    await vi.advanceTimersToNextTimerAsync(); // an attempt
+    await pass(300);
+    expect(gateway.sockets).toHaveLength(before + 1);
+    gateway.accept = (socket) => gateway.welcome(socket);
+    for (let i = 0; i < 3; i++) page.happens("online");
+    await pass(690);
+    expect(client.state).toBe("waiting");
+    await pass(20);
+    expect(client.state).toBe("connected");
+    await pass(60_000);
+    expect(gateway.sockets).toHaveLength(before + 2);
+  });
+
+  test("an attempt that hangs is given up when the network is back", async () => {
+    const page = fakePage();
+    gateway.accept = () => undefined;
+    const client = gateway.client();
+    void client.connect();
+    await pass(500);
+    gateway.accept = (socket) => gateway.welcome(socket);
+    page.happens("online");
+    await pass(1400);
+    expect(gateway.sockets).toHaveLength(1); // it may still get through
+    await pass(200);
+    expect(client.state).toBe("connected");
+    expect(gateway.sockets.map(({ closed }) => closed)).toEqual([true, false]);
+  });
+
+  test("an attempt that gets through in time is kept", async () => {
+    const page = fakePage();
+    gateway.accept = (socket) => setTimeout(() => gateway.welcome(socket), 1000);
+    const client = gateway.client();
+    void client.connect();
+    await pass(500);
+    page.happens("online");
+    await pass(10_000);
+    expect(client.state).toBe("connected");
+    expect(gateway.sockets).toHaveLength(1);
+  });
+
   test("a pause that the server has chosen is kept", async () => {
-    const document = page();
-    vi.stubGlobal("document", document);
+    const page = fakePage();
     const client = gateway.client();
     void client.connect();
     await pass(1);
     gateway.last.drop(4100, { reason: "over capacity", delay_ms: 9000 });
     await pass(2000);
-    document.dispatchEvent(new Event("visibilitychange"));
+    page.happens("visibilitychange");
+    void client.connect();
     await pass(6999);
     expect(client.state).toBe("waiting");
     await pass(2);
     expect(client.state).toBe("connected");
   });
 
+  test("a token that was revoked is not tried again for it", async () => {
+    vi.spyOn(Math, "random").mockReturnValue(0.9);
+    const page = fakePage();
+    const getToken = vi.fn(() => token("ann", 3600));
+    const client = gateway.client({ getToken });
+    gateway.accept = (socket) => socket.drop();
+    void client.connect();
+    await pass(1);
+    gateway.accept = (socket) => socket.drop(4301, { reason: "revoked" });
+    await pass(5000); // the second attempt: the next comes after a pause
+    expect(getToken).not.toHaveBeenCalled();
+    gateway.accept = (socket) => gateway.welcome(socket);
+    page.happens("online");
+    await pass(1000);
+    expect(getToken.mock.calls).toEqual([["expired"]]);
+    expect(client.state).toBe("connected");
+  });
+
   test("a page that is shown and hidden in turns does not hammer a server that is away", async () => {
-    const document = page();
-    vi.stubGlobal("document", document);
+    const page = fakePage();
     gateway.accept = (socket) => socket.drop();
     const client = gateway.client();
     void client.connect();
     for (let i = 0; i < 100; i++) {
       await pass(20);
-      document.dispatchEvent(new Event("visibilitychange"));
+      page.happens("visibilitychange");
     }
     expect(gateway.sockets.length).toBeLessThan(6);
   });

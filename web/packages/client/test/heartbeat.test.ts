@@ -1,4 +1,5 @@
 import { beforeEach, expect, test, vi } from "vitest";
+import { fakePage } from "./browser.js";
 import { FakeGateway, message, pass } from "./fake.js";
 
 let gateway: FakeGateway;
@@ -66,13 +67,12 @@ test("finds out within seconds that the connection has died while the machine sl
 });
 
 test("asks at once when the page is shown again", async () => {
-  const document = Object.assign(new EventTarget(), { visibilityState: "visible" });
-  vi.stubGlobal("document", document);
+  const page = fakePage();
   const client = gateway.client();
   void client.connect();
   await pass(1000);
   gateway.last.dead = true;
-  document.dispatchEvent(new Event("visibilitychange"));
+  page.happens("visibilitychange");
   await pass(5_001);
   await pass(5);
   expect(gateway.sockets).toHaveLength(2);

@@ -53,9 +53,11 @@ describe("without a connection", () => {
 
   test("messages wait, and leave in order with the next one", async () => {
     const acks = [1, 2, 3].map((n) => client.sendToRoom("r", n));
+    expect(client.queued).toBe(3);
     await pass(1000);
     await Promise.all(acks);
     expect(taken).toEqual([1, 2, 3]);
+    expect(client.queued).toBe(0);
   });
 
   test("rooms are joined again before anything is sent to them", async () => {

@@ -63,7 +63,7 @@ export interface Gateway {
 export function useGateway(given?: GatewayClient): Gateway {
   const client = needed(given);
   const change = shallowRef<StateChange>({ state: client.state });
-  const queued = shallowRef(0);
+  const queued = shallowRef(client.queued);
   const session = shallowRef(client.session);
   onScopeDispose(
     all(

@@ -37,7 +37,7 @@ export function createGatewayStore({ id = "gateway", limit = 500, ...options }: 
     const client = markRaw(own ?? new GatewayClient({ url: "/ws", ...options }));
     const state = shallowRef(client.state);
     const messages = shallowRef<Frame[]>([]);
-    const queued = shallowRef(0);
+    const queued = shallowRef(client.queued);
     client.on("gateway:state", (change) => (state.value = change.state));
     client.on("gateway:queue", ({ count }) => (queued.value = count));
     client.on("*", (frame) => (messages.value = bounded(messages.value, frame, limit)));

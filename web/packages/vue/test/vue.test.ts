@@ -55,6 +55,7 @@ describe("useGateway", () => {
     expect(result.change.value).toEqual({ state: "waiting", code: 4200, reason: "draining", delay: 300 });
     void client.sendToRoom("r", 1);
     expect(result.queued.value).toBe(1);
+    expect(setup(() => useGateway()).result.queued.value, "for who comes later").toBe(1);
     await pass(400);
     expect([result.state.value, result.queued.value]).toEqual(["connected", 0]);
   });
@@ -239,5 +240,12 @@ describe("the Pinia store", () => {
     const store = app.runWithContext(() => useGatewayStore());
     expect(store.client).toBe(client);
     expect(store.connected).toBe(true);
+  });
+
+  test("knows what waits already", () => {
+    gateway.last.drop();
+    void client.sendToRoom("r", 1);
+    const app = createApp({}).use(createPinia()).use(createGateway(client));
+    expect(app.runWithContext(() => useGatewayStore()).queued).toBe(1);
   });
 });
