@@ -40,7 +40,10 @@ func (s *shard) run(ctx context.Context) {
 }
 
 // linked notes that the link is up.
-func (s *shard) linked() { s.up.Store(true) }
+func (s *shard) linked() {
+	s.up.Store(true)
+	s.all.bus.counters.shardConnects.Add(1)
+}
 
 // refused takes what Redis answered to an SSUBSCRIBE. It reports whether the
 // link can go on: the slot has another master, or is to get one.

@@ -55,6 +55,10 @@ type Stats struct {
 	Disconnects         int64 // times it was lost after it had come up
 	ConnectErrors       int64 // attempts that did not get that far
 
+	// Servers counts how often a server was reached or lost: in a Cluster any of the
+	// masters.
+	Servers int64
+
 	ShardDisconnects int64 // in a Cluster, connections for live channels that were lost
 	ShardMoves       int64 // live channels that found their slot's master to be another
 }
@@ -69,7 +73,7 @@ type counters struct {
 	asks, askErrors, asksRefused                     atomic.Int64
 	subscribes, unsubscribes                         atomic.Int64
 	connects, disconnects, connectErrors             atomic.Int64
-	shardDisconnects, shardMoves                     atomic.Int64
+	shardConnects, shardDisconnects, shardMoves      atomic.Int64
 }
 
 func (c *counters) snapshot() Stats {
@@ -93,8 +97,10 @@ func (c *counters) snapshot() Stats {
 		Connects:            c.connects.Load(),
 		Disconnects:         c.disconnects.Load(),
 		ConnectErrors:       c.connectErrors.Load(),
-		ShardDisconnects:    c.shardDisconnects.Load(),
-		ShardMoves:          c.shardMoves.Load(),
+		Servers:             c.connects.Load() + c.disconnects.Load() + c.shardConnects.Load() + c.shardDisconnects.Load(),
+
+		ShardDisconnects: c.shardDisconnects.Load(),
+		ShardMoves:       c.shardMoves.Load(),
 	}
 }
 

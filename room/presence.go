@@ -77,6 +77,21 @@ func (h *Hub) Users(f func(userID string)) {
 	}
 }
 
+// Watched calls f for every user that a member on this node watches. Locks are held
+// meanwhile: f must be short and not call back.
+func (h *Hub) Watched(f func(userID string)) {
+	for i := range h.registry.buckets {
+		b := &h.registry.buckets[i]
+		b.mu.RLock()
+		for e := range b.entries.all() {
+			if e.kind == KindWatch {
+				f(e.name)
+			}
+		}
+		b.mu.RUnlock()
+	}
+}
+
 // InRoom returns up to limit users of a room on this node, each once, and how
 // many connections it has here.
 func (h *Hub) InRoom(name string, limit int) (users []Presence, connections int) {

@@ -101,6 +101,7 @@ func (n *node) joinOthers() (err error) {
 func (n *node) sharePresence() (err error) {
 	n.together.presence, err = presence.New(presence.Config{
 		Prefix: n.bus.Prefix(), Grace: n.cfg.Presence.Grace, Policy: devicePolicy(n.cfg),
+		Servers:   func() int64 { return n.bus.Stats().Servers },
 		Connects:  func() int64 { return n.bus.Stats().Connects },
 		Connected: func() bool { return n.bus.State().Connected },
 		Missed:    n.tellMissed,

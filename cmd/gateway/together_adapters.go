@@ -55,6 +55,7 @@ type presenceHere struct {
 
 func (h presenceHere) State(user string) presence.State { return presence.State(h.hub.Status(user)) }
 func (h presenceHere) Users(f func(string))             { h.hub.Users(f) }
+func (h presenceHere) Watched(f func(string))           { h.hub.Watched(f) }
 
 func (h presenceHere) Devices(user string) []presence.Device {
 	devices := h.sessions.Devices(user, cluster.MaxDevices)

@@ -172,14 +172,12 @@ func (r *Registry) end(ctx context.Context, life string) error {
 
 // Ended returns the lives whose leases ended at least since ago, when it is this
 // node's turn to clean up after them: at most one node's is at any time. A node
-// that has not yet held its own lease for the TTL and since gets none: when Redis
-// was away for all, the others are not dead, only not back yet. It waits for
-// Redis.
+// that does not hold its own for so long (LongHeld) gets none. It waits for Redis.
 func (r *Registry) Ended(ctx context.Context, since time.Duration) ([]string, error) {
-	life, age := r.life()
-	if life == "" || age < r.cfg.TTL+since {
+	if !r.LongHeld(since) {
 		return nil, nil
 	}
+	life, _ := r.life()
 	lives, err := reapScript.Run(ctx, r.client, []string{r.key()},
 		life, 3*r.cfg.TTL.Milliseconds(), since.Milliseconds()).StringSlice()
 	if err != nil {

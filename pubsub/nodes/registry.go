@@ -233,6 +233,28 @@ func (r *Registry) Dead() []string {
 	return r.ended
 }
 
+// Lives returns the lives under which something may be in Redis, as of the last
+// renewal: those of the live nodes, this one included, and those that Dead returns.
+func (r *Registry) Lives() []string {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	lives := slices.Clone(r.ended)
+	for _, n := range r.others {
+		lives = append(lives, n.Life)
+	}
+	if r.self.Life != "" {
+		lives = append(lives, r.self.Life)
+	}
+	return lives
+}
+
+// LongHeld reports whether the present life has held for the TTL and since. When Redis
+// was away for all, the others are back by then, or dead; before, they only seem to be.
+func (r *Registry) LongHeld(since time.Duration) bool {
+	life, age := r.life()
+	return life != "" && age >= r.cfg.TTL+since
+}
+
 // life is the present life, "" before the first lease, and how long it lasts.
 func (r *Registry) life() (name string, age time.Duration) {
 	r.mu.Lock()

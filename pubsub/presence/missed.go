@@ -8,31 +8,25 @@ import (
 	"strconv"
 	"strings"
 	"time"
-
-	"github.com/redis/go-redis/v9"
 )
 
 // A node that was cut off from Redis for a moment has not heard the edges of that
 // moment, and its clients would believe what is not so any more until the next edge of
-// that user. So the latest edges are kept in a stream, PREFIXedges, and a node that is
-// back reads there what it has missed. It may hear some twice: an edge says how things
-// are, so that does no harm.
+// that user. So a node that is back reads in the stream what it has missed. It may hear
+// some twice: an edge says how things are, so that does no harm. Where the stream does
+// not tell, everything is compared and told as it is: see retell.go.
 
 const (
-	// edgesPerEntry and keptEntries bound the stream: about two megabytes.
-	edgesPerEntry = 64
-	keptEntries   = 256
-	// maxUnkept bounds the edges that wait to be kept while Redis is away.
-	maxUnkept = edgesPerEntry * keptEntries
-	// keptFor is how long the stream is kept behind its last entry. Who was away for
-	// longer has had its clients reconnect.
-	keptFor = 5 * time.Minute
 	// Around the gap edges are looked for too: clocks differ, and a loss of the
 	// connection is noticed late.
 	gapMargin = 15 * time.Second
-	// catchUps is in how many rounds of look a node reads what it has missed: what
-	// others could not keep at once, being cut off themselves, comes late.
+	// catchUps is in how many rounds, one each lookEvery, a node reads what it has
+	// missed: what others could not keep at once, being cut off themselves, comes late.
 	catchUps = 5
+	// readEntries are read at a time, half a megabyte.
+	readEntries = 128
+	// maxMissed is how many edges are read; with more it is less work to compare.
+	maxMissed = 16384
 )
 
 // gap is the time in which this node heard nothing.
@@ -41,102 +35,133 @@ type gap struct {
 	heard    time.Time // when the connection was good for the last time, before it
 	rounds   int       // in which what was missed is still looked for
 	after    string    // the entry that was read last; "": none
+	blind    bool      // more was missed than the stream tells
 }
 
-// note takes edges that were published, to be kept.
-func (p *Presence) note(edges []string) {
-	if len(edges) == 0 {
+// follow looks for what others have published while this node was cut off, until ctx
+// ends.
+func (p *Presence) follow(ctx context.Context) {
+	if p.cfg.Missed == nil {
 		return
 	}
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.unkept = append(p.unkept, edges...)
-	if excess := len(p.unkept) - maxUnkept; excess > 0 {
-		p.unkept = slices.Delete(p.unkept, 0, excess)
+	t := time.NewTicker(lookEvery)
+	defer t.Stop()
+	// Before the first connection there was nobody here who could miss anything.
+	p.gap = gap{connects: max(1, p.connects()), heard: time.Now()}
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-t.C:
+		}
+		if err := p.catchUp(ctx); err != nil {
+			p.stats.failures.Add(1)
+			p.log.Debug().Err(err).Msg("what was missed is not known yet")
+		}
 	}
-}
-
-// keepEdges writes to the stream what was noted.
-func (p *Presence) keepEdges(ctx context.Context) error {
-	p.mu.Lock()
-	edges := p.unkept
-	p.unkept = nil
-	p.mu.Unlock()
-	if len(edges) == 0 {
-		return nil
-	}
-	pipe := p.client.Pipeline()
-	for part := range slices.Chunk(edges, edgesPerEntry) {
-		pipe.XAdd(ctx, &redis.XAddArgs{
-			Stream: p.edgesKey(), MaxLen: keptEntries, Approx: true, Values: []any{"e", strings.Join(part, "\n")},
-		})
-	}
-	pipe.PExpire(ctx, p.edgesKey(), keptFor)
-	if _, err := pipe.Exec(ctx); err != nil {
-		p.mu.Lock()
-		later := p.unkept
-		p.unkept = nil
-		p.mu.Unlock()
-		p.note(append(edges, later...))
-		return fmt.Errorf("presence: keep edges: %w", err)
-	}
-	return nil
 }
 
 // catchUp looks for what was published while this node was cut off, when it is back.
-// Called by look.
 func (p *Presence) catchUp(ctx context.Context) error {
 	g := &p.gap
-	now := p.connects()
-	switch {
-	case p.cfg.Missed == nil, p.cfg.Connected != nil && !p.cfg.Connected():
+	switch now := p.connects(); {
+	case p.cfg.Connected != nil && !p.cfg.Connected():
 		return nil
 	case now != g.connects:
 		g.connects, g.rounds, g.after = now, catchUps, ""
+	case g.rounds == 0 && g.blind:
+		return p.retellOnce(ctx)
 	case g.rounds == 0:
 		g.heard = time.Now()
 		return nil
 	}
-	edges, after, err := p.edgesSince(ctx, time.Since(g.heard)+gapMargin, g.after)
+	edges, err := p.readMissed(ctx)
 	if err != nil {
 		return err
 	}
 	if edges, err = p.asItIs(ctx, latest(edges)); err != nil {
 		return err
 	}
-	g.rounds, g.after = g.rounds-1, after
+	g.rounds--
+	p.tellMissed(edges)
+	return nil
+}
+
+func (p *Presence) tellMissed(edges []Edge) {
 	if len(edges) > 0 {
 		p.stats.missed.Add(uint64(len(edges)))
 		p.cfg.Missed(edges)
 	}
-	return nil
 }
 
-// edgesSince reads the edges that were published behind an entry, or else in the given
-// time, oldest first, and returns the last entry.
-func (p *Presence) edgesSince(ctx context.Context, since time.Duration, after string) (edges []Edge, last string, err error) {
-	from := "(" + after
-	if after == "" {
-		clock, err := p.client.Time(ctx).Result()
-		if err != nil {
-			return nil, after, fmt.Errorf("presence: missed edges: %w", err)
-		}
-		from = strconv.FormatInt(clock.Add(-since).UnixMilli(), 10)
-	}
-	entries, err := p.client.XRangeN(ctx, p.edgesKey(), from, "+", 2*keptEntries).Result()
+// readMissed reads the edges that were published behind the entry that was read last
+// or, in the first round, since the gap began, oldest first. It notes when the stream
+// does not reach back so far, or has too much.
+func (p *Presence) readMissed(ctx context.Context) ([]Edge, error) {
+	from, err := p.readFrom(ctx)
 	if err != nil {
-		return nil, after, fmt.Errorf("presence: missed edges: %w", err)
+		return nil, err
 	}
-	last = after
-	for _, entry := range entries {
-		last = entry.ID
-		text, _ := entry.Values["e"].(string)
-		for line := range strings.SplitSeq(text, "\n") {
-			var e Edge
-			if json.Unmarshal([]byte(line), &e) == nil { // else it is nobody's of ours
-				edges = append(edges, e)
+	edges, last, err := p.edgesFrom(ctx, from)
+	if err != nil {
+		return nil, err
+	}
+	if len(edges) > maxMissed {
+		edges, p.gap.blind = nil, true
+	}
+	if last != "" {
+		p.gap.after = last
+	}
+	return edges, nil
+}
+
+// readFrom is from which entry on is read.
+func (p *Presence) readFrom(ctx context.Context) (from string, err error) {
+	if p.gap.after != "" {
+		return "(" + p.gap.after, nil
+	}
+	clock, err := p.client.Time(ctx).Result()
+	if err != nil {
+		return "", fmt.Errorf("presence: missed edges: %w", err)
+	}
+	began := clock.Add(-time.Since(p.gap.heard) - gapMargin)
+	oldest, err := p.client.XRangeN(ctx, p.edgesKey(), "-", "+", 1).Result()
+	if err != nil {
+		return "", fmt.Errorf("presence: missed edges: %w", err)
+	}
+	reaches := false
+	if len(oldest) > 0 {
+		written, ok := entryTime(oldest[0].ID)
+		reaches = ok && !written.After(began)
+	}
+	if !reaches {
+		p.gap.blind = true
+	}
+	return strconv.FormatInt(began.UnixMilli(), 10), nil
+}
+
+// edgesFrom reads the edges of the stream, but not many more than maxMissed, and
+// returns the last entry, "" if there is none.
+func (p *Presence) edgesFrom(ctx context.Context, from string) (edges []Edge, last string, err error) {
+	for len(edges) <= maxMissed {
+		entries, err := p.client.XRangeN(ctx, p.edgesKey(), from, "+", readEntries).Result()
+		if err != nil {
+			return nil, "", fmt.Errorf("presence: missed edges: %w", err)
+		}
+		for _, entry := range entries {
+			last = entry.ID
+			text, _ := entry.Values["e"].(string)
+			for line := range strings.SplitSeq(text, "\n") {
+				var e Edge
+				if json.Unmarshal([]byte(line), &e) == nil { // else it is nobody's of ours
+					edges = append(edges, e)
+				}
 			}
 		}
+		if len(entries) < readEntries {
+			break
+		}
+		from = "(" + last
 	}
 	return edges, last, nil
 }
@@ -170,6 +195,9 @@ func latest(edges []Edge) []Edge {
 // stream in another order than they were published in, so the last one of a user is
 // not always right: those who watch are told what is, and rooms nothing wrong. An edge
 // that was corrected is a new one, and has no id.
+//
+// Shortly after a failover Redis may lack who is online until its node has compared:
+// nobody is told then that such a user is offline, but everything is told again later.
 func (p *Presence) asItIs(ctx context.Context, edges []Edge) ([]Edge, error) {
 	users := make([]string, len(edges))
 	for i, e := range edges {
@@ -179,8 +207,13 @@ func (p *Presence) asItIs(ctx context.Context, edges []Edge) ([]Edge, error) {
 	if err != nil {
 		return nil, err
 	}
+	calm := p.calm()
 	right := edges[:0]
 	for i, e := range edges {
+		if e.Online && !online[i] && !calm {
+			p.gap.blind = true
+			continue
+		}
 		if e.Online != online[i] {
 			e.ID, e.Online, e.Rooms, e.Except = "", online[i], nil, nil
 		}
@@ -190,5 +223,3 @@ func (p *Presence) asItIs(ctx context.Context, edges []Edge) ([]Edge, error) {
 	}
 	return right, nil
 }
-
-func (p *Presence) edgesKey() string { return p.cfg.Prefix + "edges" }

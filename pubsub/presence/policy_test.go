@@ -153,10 +153,11 @@ func TestAdmit_PlacesBecomeFree(t *testing.T) {
 		}
 		a.disconnect("u", "c3")
 		redistest.Eventually(t, patience, func() error {
-			if keys := w.client.Keys(t.Context(), "t:*").Val(); len(keys) > 0 {
-				return fmt.Errorf("keys are left: %q", keys)
+			keys, err := w.keys(t.Context())
+			if err == nil && len(keys) > 0 {
+				err = fmt.Errorf("keys are left: %q", keys)
 			}
-			return nil
+			return err
 		})
 	})
 }

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"strconv"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -28,6 +29,10 @@ const (
 	maxRetry = 2 * time.Second
 	// lookEvery is how often the dead are looked for.
 	lookEvery = time.Second
+	// calmAfter is how long after a failover, or a break of the connection, all nodes
+	// have compared what is in Redis with what should be: they notice, reconnect
+	// within two seconds and compare within one.
+	calmAfter = 5 * time.Second
 	// edgeBaseLen is how much of a random text tells nodes apart: 60 bits of it.
 	edgeBaseLen = 12
 )
@@ -52,6 +57,9 @@ type Node interface {
 	State(user string) State
 	// Users calls f for every user that is here; f must not call back.
 	Users(f func(user string))
+	// Watched calls f for every user that somebody here watches; f must not call
+	// back.
+	Watched(f func(user string))
 	// Devices returns the connections of a user that were let in.
 	Devices(user string) []Device
 }
@@ -65,6 +73,11 @@ type Lease interface {
 	// Ended returns the lives that ended at least since ago, if it is this
 	// node's turn to clean up after them, and Forget says that this was done.
 	Ended(ctx context.Context, since time.Duration) ([]string, error)
+	// LongHeld reports whether the present life has held for the lease and since:
+	// others that were away at the same time are back then, or are dead.
+	LongHeld(since time.Duration) bool
+	// Lives returns all lives that may have users in Redis, the dead ones too.
+	Lives() []string
 	Forget(ctx context.Context, life string) error
 }
 
@@ -77,12 +90,16 @@ type Config struct {
 	Grace time.Duration
 	// Policy limits the devices of a user.
 	Policy Policy
-	// Connects counts how often Redis has come (back), nil for never. What was
-	// written shortly before may be lost then, so everything is compared again.
-	Connects func() int64
-	// Connected reports whether this node hears what is published, nil for always,
-	// and Missed gets edges that were published while it did not, or shortly before
-	// or after. Missed is called by one goroutine.
+	// Servers counts how often this node has lost a server of Redis, of all that have
+	// keys, or reached one, nil for never. What was written shortly before may be
+	// lost then, so everything is compared again.
+	Servers func() int64
+	// Connects counts how often the connection has come up on which this node hears
+	// what is published, nil for never. Connected reports whether it is up, nil for
+	// always, and Missed gets edges that were published while it was not, or shortly
+	// before or after, or that say again how things are. Missed is called by one
+	// goroutine.
+	Connects  func() int64
 	Connected func() bool
 	Missed    func(edges []Edge)
 }
@@ -106,8 +123,10 @@ type Presence struct {
 	wake       chan struct{} // holds a token when dirty has something
 	admissions chan admission
 
-	gap    gap             // owned by the goroutine of look
-	unsure map[string]bool // the same: lives whose users may have been compared before
+	gap    gap             // owned by the goroutine of follow
+	unsure map[string]bool // lives whose users may have been compared before; of look
+	// servers is what Servers was last, and changed since when, in Unix nanoseconds.
+	servers, changed atomic.Int64
 
 	mu    sync.Mutex      // guards the fields below
 	dirty map[string]news // users to be written
@@ -120,7 +139,8 @@ type Presence struct {
 	unasked map[string][]string
 	calls   uint64 // numbers edges
 	// unkept are edges that were published and are not in the stream yet.
-	unkept []string
+	unkept   []string
+	lastKept string // the entry written last, until look has trimmed the stream
 
 	// deciding is held by the two goroutines that change devices in Redis, each
 	// from asking the node or taking an admission to Redis's answer, so that
@@ -206,6 +226,7 @@ func (p *Presence) Run(ctx context.Context) error {
 	var workers sync.WaitGroup
 	workers.Go(func() { p.admit(ctx) })
 	workers.Go(func() { p.look(ctx) })
+	workers.Go(func() { p.follow(ctx) })
 	p.write(ctx)
 	workers.Wait()
 	return nil

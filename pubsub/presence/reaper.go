@@ -12,24 +12,22 @@ const reapPage = 256
 
 // look does what is to be done now and then, until ctx ends: it takes the users
 // of nodes that have died off, when they have had the time to come back
-// elsewhere, compares everything again when Redis was away, and looks for what others
-// have published meanwhile.
+// elsewhere, and compares everything again when Redis was away.
 func (p *Presence) look(ctx context.Context) {
 	t := time.NewTicker(lookEvery)
 	defer t.Stop()
-	connects := p.connects()
-	// Before the first connection there was nobody here who could miss anything.
-	p.gap = gap{connects: max(1, connects), heard: time.Now()}
+	compared := p.serversNow()
+	p.servers.Store(compared)
 	for {
 		select {
 		case <-ctx.Done():
 			return
 		case <-t.C:
 		}
-		err := errors.Join(p.reapEnded(ctx), p.catchUp(ctx), p.keepEdges(ctx))
-		if now := p.connects(); now != connects {
+		err := errors.Join(p.reapEnded(ctx), p.keepEdges(ctx), p.trimEdges(ctx))
+		if now := p.serversNow(); now != compared {
 			if verr := p.verify(ctx); verr == nil {
-				connects = now
+				compared = now
 			} else {
 				err = errors.Join(err, verr)
 			}
@@ -41,11 +39,25 @@ func (p *Presence) look(ctx context.Context) {
 	}
 }
 
-func (p *Presence) connects() int64 {
-	if p.cfg.Connects == nil {
+func (p *Presence) connects() int64 { return count(p.cfg.Connects) }
+
+func (p *Presence) serversNow() int64 { return count(p.cfg.Servers) }
+
+func count(f func() int64) int64 {
+	if f == nil {
 		return 0
 	}
-	return p.cfg.Connects()
+	return f()
+}
+
+// calm reports whether what is in Redis can be believed to be complete: a master that
+// has just taken over may lack what nodes have written last, until they have compared.
+func (p *Presence) calm() bool {
+	now := time.Now()
+	if n := p.serversNow(); p.servers.Swap(n) != n {
+		p.changed.Store(now.UnixNano())
+	}
+	return now.UnixNano()-p.changed.Load() >= calmAfter.Nanoseconds()
 }
 
 // verify has everybody compared who is here, or of whom Redis believes so.
@@ -65,7 +77,12 @@ func (p *Presence) verify(ctx context.Context) error {
 	return nil
 }
 
+// reapEnded cleans up after the dead. It waits while a user of theirs who has come back
+// elsewhere may be missing in Redis, and would be said to be offline.
 func (p *Presence) reapEnded(ctx context.Context) error {
+	if !p.calm() {
+		return nil
+	}
 	lives, err := p.lease.Ended(ctx, p.cfg.Grace)
 	if err != nil {
 		return err
