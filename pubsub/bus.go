@@ -26,7 +26,7 @@ var ErrBusy = errors.New("pubsub: queue is full")
 // ErrReplicas is given to done of Append when the log took the message but not
 // as many replicas as Config.WaitReplicas have it yet. Its position is given too.
 // The caller may append it again under its dedupe key, until they have.
-var ErrReplicas = errors.New("pubsub: too few replicas have the message")
+var ErrReplicas = stream.ErrReplicas
 
 // ErrClosed is returned by Publish once Run has ended or Close was called, and
 // to done for messages still queued then. Those that were on their way may have
@@ -86,7 +86,6 @@ type Bus struct {
 	ended   chan struct{} // closed when Run has returned
 
 	settling settling // of the one server, outside a Cluster
-	server   string   // its run id, "" before it was known; owned by keepConnected
 
 	// handling has the readers of a Cluster call Handler and idle one by one.
 	handling sync.Mutex

@@ -32,7 +32,7 @@ func newClient(t target) redis.UniversalClient {
 	o.Protocol = 2
 	o.MaxRetries, o.MaxRedirects, o.DialerRetries = -1, -1, 1
 	o.DialTimeout, o.ReadTimeout, o.WriteTimeout = ioTimeout, ioTimeout, ioTimeout
-	o.PoolSize, o.PipelinePoolSize = 2+askWorkers, -1 // one publisher, which retries, and the workers
+	o.PoolSize, o.PipelinePoolSize = 4+askWorkers, -1 // one publisher, which retries, the workers, and two Appenders
 	o.ConnMaxIdleTime = time.Minute                   // before a proxy or Redis itself loses patience
 	o.ReadBufferSize, o.WriteBufferSize = clientBuffer, clientBuffer
 	o.ContextTimeoutEnabled = true

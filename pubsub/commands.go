@@ -3,8 +3,6 @@ package pubsub
 import (
 	"github.com/redis/go-redis/v9"
 	"github.com/redis/go-redis/v9/maintnotifications"
-
-	"github.com/ginforge/gateway/pubsub/stream"
 )
 
 // commandConnections is how many calls may be on their way to one server at a
@@ -19,13 +17,6 @@ const commandConnections = 8
 // shard's worker. It retries nothing: what a caller sends is carried out once or
 // not at all, or the error does not say which.
 func (b *Bus) Commands() redis.UniversalClient { return b.commands }
-
-// Appender returns what appends to logs by Commands, for those who wait for its
-// answers and repeat what has none: see stream.Order and stream.Careful.
-func (b *Bus) Appender() *stream.Careful {
-	_, cluster := b.commands.(*redis.ClusterClient)
-	return stream.New(b.commands, stream.Options{Prefix: b.cfg.Prefix, Sharded: cluster}).Careful(b.cfg.Settle)
-}
 
 // Prefix begins the name of every channel and key: Config.Prefix.
 func (b *Bus) Prefix() string { return b.cfg.Prefix }

@@ -79,7 +79,9 @@ func (b *Bus) serveLink(ctx context.Context, l *link) error {
 	if err := l.dial(); err != nil {
 		return fmt.Errorf("connect: %w", err)
 	}
-	b.noteServer(ctx, l)
+	if err := b.noteServer(ctx, l); err != nil {
+		return fmt.Errorf("ask who it is: %w", err)
+	}
 	l.interest.link()
 
 	var writer sync.WaitGroup
@@ -235,7 +237,7 @@ func (l *link) pong(payload string) {
 		return
 	}
 	if l.shard != nil {
-		l.shard.linked()
+		l.shard.linked(l.node)
 		return
 	}
 	l.bus.counters.connects.Add(1)

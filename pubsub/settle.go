@@ -3,9 +3,12 @@ package pubsub
 import (
 	"bufio"
 	"context"
+	"errors"
 	"strings"
-	"sync/atomic"
+	"sync"
 	"time"
+
+	"github.com/redis/go-redis/v9"
 
 	"github.com/ginforge/gateway/pubsub/stream"
 )
@@ -15,18 +18,50 @@ import (
 // came first would take the offset of one of them, and make two histories of
 // one; so appends wait for Config.Settle where another server answers than
 // before. What is published on channels does not wait.
+//
+// A server is known by its replication history, which Redis names by random
+// digits: they change when a replica takes over, and when a server is restarted.
 
-// settling is until when appends wait at one server.
+// settling is which server answers, or is the master of some slots, and until when
+// appends wait there.
 type settling struct {
-	until atomic.Int64 // Unix nanoseconds, 0 at first
+	mu      sync.Mutex // guards the fields below
+	known   bool       // somebody has looked
+	history string     // of the server; "" when it does not say
+	until   time.Time
 }
 
 // begin has appends wait for d from now on.
-func (s *settling) begin(d time.Duration) { s.until.Store(time.Now().Add(d).UnixNano()) }
+func (s *settling) begin(d time.Duration) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.until = time.Now().Add(d)
+}
 
-// left returns how long they still wait, which is negative when it is over.
+// left returns how long they still wait, which is not positive when it is over.
 func (s *settling) left(now time.Time) time.Duration {
-	return time.Duration(s.until.Load() - now.UnixNano())
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.until.Sub(now)
+}
+
+// note takes the history of the server that answers, and has appends wait for d
+// if it is another than the last.
+func (s *settling) note(history string, d time.Duration) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.known && s.history != "" && history != "" && history != s.history {
+		s.until = time.Now().Add(d)
+	}
+	s.known, s.history = true, history
+}
+
+// settled returns the history of a server at which appends need not wait. It
+// reports false when they do, or nobody knows the server yet.
+func (s *settling) settled(now time.Time) (history string, ok bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.history, s.known && !s.until.After(now)
 }
 
 // settlingOf returns the settling of the server that has a log.
@@ -34,32 +69,33 @@ func (b *Bus) settlingOf(k stream.Key) *settling {
 	if b.shards == nil {
 		return &b.settling
 	}
-	return b.shards.settlingOf(topic{LogKind(k.Kind), k.Name})
+	return &b.shards.ownerOf(topic{LogKind(k.Kind), k.Name}).settling
 }
 
-// noteServer takes the run id of the server of a new link, and has appends wait
-// if it is another than the last. It is called by the one goroutine that dials.
-// A Cluster's link may be to any master: there shards does this.
-func (b *Bus) noteServer(ctx context.Context, l *link) {
-	if b.shards != nil || l.shard != nil {
-		return
+// noteServer takes the history of the server of a new link, before anything is
+// appended by it.
+func (b *Bus) noteServer(ctx context.Context, l *link) error {
+	s := &b.settling
+	switch {
+	case l.shard != nil:
+		s = &l.shard.settling
+	case b.shards != nil:
+		return nil // any master of the Cluster
 	}
-	info, err := l.node.Info(ctx, "server").Result()
-	if err != nil {
-		return // the embedded Redis has no such section, and never another server
+	info, err := l.node.Info(ctx, "replication").Result()
+	var refusal redis.Error
+	if err != nil && !errors.As(err, &refusal) { // the embedded Redis has no such section
+		return err
 	}
-	run := runID(info)
-	if b.server != "" && run != "" && run != b.server {
-		b.settling.begin(b.cfg.Settle)
-	}
-	b.server = run
+	s.note(infoField(info, "master_replid"), b.cfg.Settle)
+	return nil
 }
 
-// runID finds the run id in an answer to INFO, "" if there is none.
-func runID(info string) string {
+// infoField finds a field in an answer to INFO, "" if it has none.
+func infoField(info, name string) string {
 	for lines := bufio.NewScanner(strings.NewReader(info)); lines.Scan(); {
-		if id, ok := strings.CutPrefix(lines.Text(), "run_id:"); ok {
-			return id
+		if value, ok := strings.CutPrefix(lines.Text(), name+":"); ok {
+			return value
 		}
 	}
 	return ""

@@ -96,12 +96,36 @@ func moveSentinel(sentinel, to *redistest.Server) {
 	sentinel.CLI("SENTINEL", "MONITOR", "main", "127.0.0.1", strconv.Itoa(to.Port()), "1")
 }
 
-func TestRunID(t *testing.T) {
+func TestInfoField(t *testing.T) {
 	for info, want := range map[string]string{
-		"": "", "# Server\r\nredis_version:7.0.15\r\nrun_id:abc\r\ntcp_port:1\r\n": "abc", "run_idx:1": "", "x:run_id:1": "",
+		"": "", "# Replication\r\nrole:master\r\nid:abc\r\nconnected_slaves:0\r\n": "abc", "idx:1": "", "x:id:1": "",
 	} {
-		if got := runID(info); got != want {
-			t.Errorf("runID(%q) = %q, want %q", info, got, want)
+		if got := infoField(info, "id"); got != want {
+			t.Errorf("infoField(%q) = %q, want %q", info, got, want)
 		}
 	}
+}
+
+func TestSettling_KnowsServersApart(t *testing.T) {
+	t.Parallel()
+	var s settling
+	now := time.Now()
+	want := func(what, history string, ok bool) {
+		t.Helper()
+		if h, settled := s.settled(now); h != history || settled != ok {
+			t.Errorf("%s: settled = %q, %v, want %q, %v", what, h, settled, history, ok)
+		}
+	}
+	want("before anybody has looked", "", false)
+	s.note("a", time.Hour)
+	want("the first server", "a", true)
+	s.note("a", time.Hour)
+	want("the same", "a", true)
+	s.note("b", time.Hour)
+	want("another", "b", false)
+	if left := s.left(now); left < 59*time.Minute {
+		t.Errorf("%v are left of an hour", left)
+	}
+	now = now.Add(2 * time.Hour)
+	want("later", "b", true)
 }

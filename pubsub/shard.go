@@ -6,6 +6,8 @@ import (
 	"strconv"
 	"strings"
 	"sync/atomic"
+
+	"github.com/redis/go-redis/v9"
 )
 
 // shard is one master of the Cluster, and what this node wants to hear there.
@@ -14,9 +16,13 @@ type shard struct {
 	all      *shards
 	addr     string // host:port, as the Cluster gives it
 	interest *interest
-	settling settling           // begun when it takes over from a master that is gone
-	up       atomic.Bool        // its link has come up since the last failure
-	cancel   context.CancelFunc // ends run; guarded by shards.mu, nil before run was started
+	settling settling    // begun, too, when it takes over from a master that is gone
+	up       atomic.Bool // its link has come up since the last failure
+
+	// node is the client of its link while that is up, else nil.
+	node atomic.Pointer[redis.Client]
+
+	cancel context.CancelFunc // ends run; guarded by shards.mu, nil before run was started
 }
 
 // run serves one link after the other until ctx ends.
@@ -26,6 +32,7 @@ func (s *shard) run(ctx context.Context) {
 		t := b.target // a copy
 		t.options.Addrs, t.options.IsClusterMode = []string{s.addr}, false
 		err := b.serveLink(ctx, &link{bus: b, interest: s.interest, shard: s, client: newClient(t)})
+		s.node.Store(nil)
 		if ctx.Err() != nil {
 			return
 		}
@@ -40,8 +47,9 @@ func (s *shard) run(ctx context.Context) {
 }
 
 // linked notes that the link is up.
-func (s *shard) linked() {
+func (s *shard) linked(node *redis.Client) {
 	s.up.Store(true)
+	s.node.Store(node)
 	s.all.bus.counters.shardConnects.Add(1)
 }
 

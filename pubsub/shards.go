@@ -291,12 +291,12 @@ func (a *shards) settleLocked(owners *[numSlots]*shard) {
 	}
 }
 
-// settlingOf returns the settling of the shard that has t.
-func (a *shards) settlingOf(t topic) *settling {
+// ownerOf returns the shard that has t.
+func (a *shards) ownerOf(t topic) *shard {
 	slot := a.slot(t)
 	a.mu.RLock()
 	defer a.mu.RUnlock()
-	return &a.owners[slot].settling
+	return a.owners[slot]
 }
 
 // moveLocked moves topics to the shards that own their slots.

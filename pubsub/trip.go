@@ -13,13 +13,14 @@ import (
 // waitTimeout bounds how long replicas have to take what was appended.
 const waitTimeout = time.Second
 
-// trip is one round trip of the publisher: one pipeline to Redis, in a Cluster
-// one to each master that a log of the batch is at, and one to that of the
-// channels.
+// trip is one round trip of the publisher, or of an Appender: one pipeline to
+// Redis, in a Cluster one to each master that a log of the batch is at, and one to
+// that of the channels.
 type trip struct {
 	ctx      context.Context
-	to       *route
-	replicas int // that are to have what is appended
+	to       *route                                   // of the publisher
+	home     func(k stream.Key) redis.UniversalClient // the server that has a log
+	replicas int                                      // that are to have what is appended
 	legs     []*leg
 	homes    map[stream.Key]*leg // the leg of each log, when there are replicas
 }
@@ -29,11 +30,14 @@ type leg struct {
 	client redis.UniversalClient
 	pipe   redis.Pipeliner
 	logs   bool          // it appends
+	alone  bool          // its replicas are not waited for
 	wait   *redis.IntCmd // behind all it appends; nil when nobody waits
 }
 
 func newTrip(ctx context.Context, to *route, replicas int) *trip {
-	return &trip{ctx: ctx, to: to, replicas: replicas}
+	t := &trip{ctx: ctx, to: to, replicas: replicas}
+	t.home = t.homeOf
+	return t
 }
 
 // channels returns the pipeline for what is published on channels.
@@ -52,9 +56,9 @@ func (t *trip) log(k stream.Key) redis.Pipeliner {
 	return l.pipe
 }
 
-// home returns the client of the server that has a log. A Cluster that does not
+// homeOf returns the client of the server that has a log. A Cluster that does not
 // say so is left to go-redis as a whole.
-func (t *trip) home(k stream.Key) redis.UniversalClient {
+func (t *trip) homeOf(k stream.Key) redis.UniversalClient {
 	cluster, ok := t.to.client.(*redis.ClusterClient)
 	if !ok {
 		return t.to.node
@@ -95,7 +99,7 @@ func (t *trip) exec() {
 // addWait puts WAIT behind what is appended, which it finds by their common
 // connection: with a Cluster as a whole there is none.
 func (l *leg) addWait(ctx context.Context, replicas int) {
-	if _, one := l.client.(*redis.Client); one && l.logs && replicas > 0 {
+	if _, one := l.client.(*redis.Client); one && l.logs && !l.alone && replicas > 0 {
 		l.wait = redis.NewIntCmd(ctx, "wait", replicas, waitTimeout.Milliseconds())
 		_ = l.pipe.Process(ctx, l.wait) // only puts it into the pipeline
 	}
@@ -107,6 +111,9 @@ func (t *trip) check(k stream.Key, r stream.Result) stream.Result {
 		return r
 	}
 	l := t.homes[k]
+	if l != nil && l.alone {
+		return r
+	}
 	if r.Again || l == nil || l.wait == nil || l.wait.Err() != nil || l.wait.Val() < int64(t.replicas) {
 		r.Err = ErrReplicas
 	}

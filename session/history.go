@@ -123,10 +123,11 @@ func roomOf(key room.Key) string {
 
 // ForLog makes what is kept of a payload that was published on a channel of
 // Redis: the envelope with what it lacks, so that every node delivers the same.
-// id is that of the envelope, empty when it has none. A payload that cannot be
+// id is that of the envelope, empty when it has none; at is the time of one that
+// has none. A payload that cannot be
 // delivered is counted, and refused with an error of package message. It may be
 // called from any goroutine.
-func (m *Manager) ForLog(to Target, name string, payload []byte) (kept []byte, id string, err error) {
+func (m *Manager) ForLog(to Target, name string, payload []byte, at time.Time) (kept []byte, id string, err error) {
 	w := logWork.Get().(*logScratch)
 	defer w.put()
 	w.raw = append(w.raw[:0], payload...)
@@ -134,7 +135,7 @@ func (m *Manager) ForLog(to Target, name string, payload []byte) (kept []byte, i
 		m.stats.dropped(causeOf(err))
 		return nil, "", err
 	}
-	fill := fillFor(to, name, &w.env, w.raw, time.Now())
+	fill := fillFor(to, name, &w.env, w.raw, at)
 	return w.env.AppendDelivery(make([]byte, 0, len(payload)+64), fill), w.env.ID, nil
 }
 

@@ -129,12 +129,12 @@ func TestHistory_FramesSayWhatPayloadsDoNot(t *testing.T) {
 
 func TestHistory_ForLogMakesPayloadsWhole(t *testing.T) {
 	w := newWorld(t, nil)
-	kept, id, err := w.ForLog(ToUserNotification, "u1", []byte(`{"message":{"type":"x","id":"n1","timestamp":5}}`))
+	kept, id, err := w.ForLog(ToUserNotification, "u1", []byte(`{"message":{"type":"x","id":"n1","timestamp":5}}`), time.Now())
 	want := `{"type":"notification","id":"n1","timestamp":5,"data":{"notification_id":"n1","read":false}}`
 	if err != nil || id != "n1" || string(kept) != want {
 		t.Errorf("ForLog = %s, %q, %v; want %s", kept, id, err, want)
 	}
-	if _, _, err := w.ForLog(ToRoom, "log:1", []byte(`{}`)); err == nil {
+	if _, _, err := w.ForLog(ToRoom, "log:1", []byte(`{}`), time.Now()); err == nil {
 		t.Error("ForLog took a payload without a type")
 	}
 }

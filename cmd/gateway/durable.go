@@ -7,6 +7,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/ginforge/gateway/pubsub/intake"
 	"github.com/ginforge/gateway/pubsub/sequencer"
@@ -44,8 +45,10 @@ func (n *node) newDurable(rules *session.Config) (err error) {
 	if n.cfg.Intake.Enabled {
 		n.durable.intake, err = intake.New(intake.Config{
 			Node: n.cfg.Node, Prefix: n.cfg.Redis.Prefix, DedupeWindow: n.cfg.Intake.DedupeWindow,
-			Resolve: func(channel, text string) (intake.Message, error) { return n.resolve(rules, channel, text) },
-		}, n.bus.Commands(), n.bus.NewClient, tracedAppender{n.bus.Appender(), n}, n.component("intake"))
+			Resolve: func(channel, text string, at time.Time) (intake.Message, error) {
+				return n.resolve(rules, channel, text, at)
+			},
+		}, n.bus.Commands(), n.bus.NewClient, tracedAppender{n.bus.DurableAppender(), n}, n.component("intake"))
 	}
 	return err
 }
@@ -137,7 +140,7 @@ func (n *node) prepare(rules *session.Config, name, payload string) (stream.Appe
 		return stream.Append{}, err
 	}
 	n.ingress(viaPublish, logKey(c.key), []byte(payload))
-	kept, id, err := n.sessions.ForLog(c.target, c.key.Name, []byte(payload))
+	kept, id, err := n.sessions.ForLog(c.target, c.key.Name, []byte(payload), time.Now())
 	if err != nil {
 		return stream.Append{}, err
 	}
@@ -147,14 +150,15 @@ func (n *node) prepare(rules *session.Config, name, payload string) (stream.Appe
 	}, nil
 }
 
-// resolve says what becomes of a message that was published durably.
-func (n *node) resolve(rules *session.Config, name, text string) (intake.Message, error) {
+// resolve says what becomes of a message that was published durably, at that
+// time.
+func (n *node) resolve(rules *session.Config, name, text string, at time.Time) (intake.Message, error) {
 	c, err := n.channel(name)
 	if err != nil {
 		return intake.Message{}, err
 	}
 	n.ingress(viaXAdd, logKey(c.key), []byte(text))
-	kept, id, err := n.sessions.ForLog(c.target, c.key.Name, []byte(text))
+	kept, id, err := n.sessions.ForLog(c.target, c.key.Name, []byte(text), at)
 	if err != nil {
 		return intake.Message{}, fmt.Errorf("its message: %w", err)
 	}

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/ginforge/gateway/api"
 	"github.com/ginforge/gateway/cluster"
@@ -110,7 +111,7 @@ func apiKeyOf(to api.Channel) stream.Key {
 func (p apiPublisher) keep(
 	ctx context.Context, to api.Channel, key room.Key, rules session.History, payload []byte, id string,
 ) (api.Published, error) {
-	payload, own, err := p.node.sessions.ForLog(busTargets[busKinds[to.Kind]], to.Name, payload)
+	payload, own, err := p.node.sessions.ForLog(busTargets[busKinds[to.Kind]], to.Name, payload, time.Now())
 	if err != nil {
 		return api.Published{}, err
 	}

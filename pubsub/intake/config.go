@@ -15,8 +15,10 @@ type Config struct {
 	// Prefix begins every channel and key: "websocket:".
 	Prefix string
 	// Resolve says what becomes of a message for a channel, given without
-	// the prefix. An error makes the entry poison, and says why.
-	Resolve func(channel, message string) (Message, error)
+	// the prefix, and published at that time. The same is to come of the same:
+	// what is taken a second time is compared with the first. An error makes the
+	// entry poison, and says why.
+	Resolve func(channel, message string, at time.Time) (Message, error)
 	// DedupeWindow is how long an id is remembered (2 minutes).
 	DedupeWindow time.Duration
 	// LeaseTTL is how long the entries wait after their taker has died (3 s).

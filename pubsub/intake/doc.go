@@ -13,6 +13,10 @@
 // whose message has one, is besides a duplicate of one before it within the
 // dedupe window.
 //
+// An entry stays in the stream until its log has it, and so many replicas of the
+// log as the Appender waits for. What comes of it is the same whoever takes it, its
+// time included, so that a node can put back what another has appended.
+//
 // What cannot be delivered is poison: it is set aside in another stream with the
 // reason, counted, and stops nothing.
 //

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/redis/go-redis/v9"
 
@@ -63,7 +64,7 @@ func (i *Intake) read(m redis.XMessage) (e entry) {
 	case len(e.dedupe) > maxIDBytes:
 		e.poison = errLongID
 	default:
-		e.message, e.poison = i.cfg.Resolve(e.channel, message)
+		e.message, e.poison = i.cfg.Resolve(e.channel, message, timeOf(m.ID))
 	}
 	if e.dedupe == "" {
 		e.dedupe = e.message.ID
@@ -80,6 +81,19 @@ func placeOf(id string) (string, error) {
 		return "", fmt.Errorf("its id %.50q: %w", id, err)
 	}
 	return fmt.Sprintf("%016x.%016x", a, b), nil
+}
+
+// ownIDs is below the time of any entry whose id Redis has made, Unix ms.
+const ownIDs = 1e12
+
+// timeOf returns when an entry was published, as its id says.
+func timeOf(id string) time.Time {
+	text, _, _ := strings.Cut(id, "-")
+	ms, err := strconv.ParseInt(text, 10, 64)
+	if err != nil || ms < ownIDs {
+		return time.Now()
+	}
+	return time.UnixMilli(ms)
 }
 
 // append returns the append for a message that has a log.

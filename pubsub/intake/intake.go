@@ -31,7 +31,8 @@ const (
 	warnEvery = 10 * time.Second
 )
 
-// Appender takes batches of messages: *stream.Store.
+// Appender takes batches of messages: *stream.Store, or what waits for replicas
+// too. An entry is kept in the stream until there is no error.
 type Appender interface {
 	Append(ctx context.Context, batch []stream.Append) []stream.Result
 }
@@ -219,6 +220,11 @@ func (i *Intake) appendAll(ctx context.Context, entries []entry) (poison []entry
 		switch {
 		case r.Err == nil:
 			i.count(r.Duplicate)
+		case errors.Is(r.Err, stream.ErrReplicas):
+			if !r.Duplicate {
+				i.count(false)
+			}
+			err = r.Err // it is a duplicate until they have it
 		case stream.Hopeless(r.Err):
 			entries[n].poison = r.Err
 			poison = append(poison, entries[n])

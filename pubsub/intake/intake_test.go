@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -61,7 +62,7 @@ func (s *system) client() *redis.Client {
 }
 
 // resolve gives rooms logs, publishes broadcasts, and knows nothing else.
-func resolve(channel, message string) (Message, error) {
+func resolve(channel, message string, at time.Time) (Message, error) {
 	kind, name, _ := strings.Cut(channel, ":")
 	id, text, found := strings.Cut(message, "=")
 	if !found {
@@ -316,5 +317,77 @@ func TestIntake_HopelessAppendsArePoison(t *testing.T) {
 	s.empty()
 	if got := s.total(); got.Poison != 1 {
 		t.Errorf("Stats = %+v, want one poison", got)
+	}
+}
+
+// lacking is an Appender whose replicas do not answer at first.
+type lacking struct {
+	*stream.Store
+	times atomic.Int32
+}
+
+func (l *lacking) Append(ctx context.Context, batch []stream.Append) []stream.Result {
+	results := l.Store.Append(ctx, batch)
+	if l.times.Add(-1) >= 0 {
+		for i := range results {
+			results[i].Err = stream.ErrReplicas
+		}
+	}
+	return results
+}
+
+// TestIntake_KeepsWhatReplicasLack: an entry stays in its stream as long as its
+// log's master could lose it, and is then taken once.
+func TestIntake_KeepsWhatReplicasLack(t *testing.T) {
+	onBoth(t, func(t *testing.T, s *system) {
+		ctx := t.Context()
+		s.add("channel", "room:chat:1", "message", "a")
+		logs := &lacking{Store: s.store}
+		logs.times.Store(2)
+		i, err := New(Config{Node: "n", Prefix: "websocket:", Resolve: resolve}, s.redis, nil, logs, zerolog.Nop())
+		if err != nil {
+			t.Fatal(err)
+		}
+		entries, err := s.redis.XRange(ctx, "websocket:publish", "-", "+").Result()
+		if err != nil {
+			t.Fatal(err)
+		}
+		for range 2 {
+			if err := i.do(ctx, entries); !errors.Is(err, stream.ErrReplicas) {
+				t.Errorf("do = %v, want ErrReplicas", err)
+			}
+			if n := s.redis.XLen(ctx, "websocket:publish").Val(); n != 1 {
+				t.Errorf("%d entries are left, want 1", n)
+			}
+		}
+		if err := i.do(ctx, entries); err != nil {
+			t.Errorf("do = %v", err)
+		}
+		if n := s.redis.XLen(ctx, "websocket:publish").Val(); n != 0 {
+			t.Errorf("%d entries are left, want none", n)
+		}
+		s.want("chat:1", "a")
+		if got := i.Stats(); got.Taken != 1 {
+			t.Errorf("Stats = %+v, want 1 taken", got)
+		}
+	})
+}
+
+// TestIntake_TheSameComesOfTheSame: an entry that is taken again, by whomever,
+// has the time of the first.
+func TestIntake_TheSameComesOfTheSame(t *testing.T) {
+	t.Parallel()
+	var at []time.Time
+	i := &Intake{cfg: Config{Resolve: func(_, _ string, published time.Time) (Message, error) {
+		at = append(at, published)
+		return Message{}, nil
+	}}}
+	i.read(redis.XMessage{ID: "1697356800123-4", Values: map[string]any{"channel": "broadcast", "message": "x"}})
+	i.read(redis.XMessage{ID: "7-1", Values: map[string]any{"channel": "broadcast", "message": "x"}})
+	if want := time.UnixMilli(1697356800123); !at[0].Equal(want) {
+		t.Errorf("an entry was published at %v, want %v", at[0], want)
+	}
+	if ago := time.Since(at[1]); ago > time.Hour {
+		t.Errorf("an entry with an id of its own was published %v ago, want now", ago)
 	}
 }

@@ -32,7 +32,8 @@ const (
 	markChannel = "mark"
 )
 
-// Appender takes batches of messages: *stream.Store.
+// Appender takes batches of messages: *stream.Store, or what waits for replicas
+// too.
 type Appender interface {
 	Append(ctx context.Context, batch []stream.Append) []stream.Result
 }

@@ -2,6 +2,8 @@ package sequencer
 
 import (
 	"context"
+	"errors"
+	"slices"
 	"strings"
 	"time"
 
@@ -18,6 +20,10 @@ const (
 	// take.
 	minRetry = 20 * time.Millisecond
 	maxRetry = time.Second
+	// replicaPatience is how long what replicas do not confirm is kept in memory.
+	// Nobody was promised that it is not lost, and Redis keeps only so much for a
+	// node that does not go on.
+	replicaPatience = 10 * time.Second
 	// lane is that of bare messages in the logs.
 	lane = "s"
 )
@@ -32,6 +38,8 @@ type worker struct {
 	busy  bool
 	retry time.Time     // nothing is offered before
 	pause time.Duration // after the next failure
+
+	unconfirmed time.Time // since when replicas confirm nothing; of run's goroutine
 }
 
 // job is what the partitions owe.
@@ -136,10 +144,28 @@ func (w *worker) append(ctx context.Context, j job) (o outcome) {
 	if len(batch) == 0 {
 		return o
 	}
-	for n, r := range w.seq.logs.Append(ctx, batch) {
+	results := w.seq.logs.Append(ctx, batch)
+	patient := w.patient(results, time.Now())
+	for n, r := range results {
+		if errors.Is(r.Err, stream.ErrReplicas) && !patient {
+			r.Err = nil
+		}
 		w.judge(&o, places[n], j[places[n].partition][places[n].index], r)
 	}
 	return o
+}
+
+// patient reports whether to wait for replicas that have not confirmed some of
+// these.
+func (w *worker) patient(results []stream.Result, now time.Time) bool {
+	missing := slices.ContainsFunc(results, func(r stream.Result) bool { return errors.Is(r.Err, stream.ErrReplicas) })
+	switch {
+	case !missing && slices.ContainsFunc(results, func(r stream.Result) bool { return r.Err == nil }):
+		w.unconfirmed = time.Time{}
+	case missing && w.unconfirmed.IsZero():
+		w.unconfirmed = now
+	}
+	return now.Sub(w.unconfirmed) < replicaPatience
 }
 
 // judge notes what has become of one message. After one that is to be tried
@@ -158,6 +184,9 @@ func (w *worker) judge(o *outcome, at place, it Item, r stream.Result) {
 		s.failed.Add(1)
 		w.seq.log.Warn().Err(r.Err).Str("channel", it.Channel).Msg("a bare message cannot be appended, and is dropped")
 	default:
+		if errors.Is(r.Err, stream.ErrReplicas) && !r.Duplicate {
+			s.sequenced.Add(1)
+		}
 		o.failed = r.Err
 		o.landed[at.partition] = min(o.landed[at.partition], at.index)
 	}

@@ -24,6 +24,12 @@ type Append struct {
 	// the last of its lane a duplicate, whenever that was: it is answered
 	// with the log's position, and what is the last of the lane.
 	Order Order
+	// History, unless "", is the replication history of the server that the
+	// message is meant for, as INFO replication names it (master_replid). A
+	// server gets another when it takes over from a master or is restarted; it
+	// does not take the message then, and the error names its own: see
+	// OtherHistory. That of a batch's first message holds for all of its log.
+	History string
 	// AtLeast is a position that the caller knows to be taken, zero for
 	// none: while the log has that epoch, the message gets a greater offset,
 	// even when Redis forgot some in a failover. See Restore.
@@ -72,7 +78,6 @@ type Queued struct {
 	store   *Store
 	results []Result
 	groups  []group
-	once    bool // what was not executed is not tried again
 }
 
 // group are the messages of a batch that go to one log: one run of the script.
@@ -119,7 +124,7 @@ func (s *Store) newGroup(a *Append) group {
 	n := s.names(a.Key)
 	return group{
 		keys: []string{n.meta(), n.entries(), n.channel},
-		args: []any{newEpoch(), a.Size, a.TTL.Milliseconds(), s.metaTTL(a.TTL), s.publish()},
+		args: []any{newEpoch(), a.Size, a.TTL.Milliseconds(), s.metaTTL(a.TTL), s.publish(), a.History},
 	}
 }
 
@@ -143,10 +148,15 @@ func (g *group) add(n names, i int, a *Append) {
 // script, or a Cluster's node not the slot, are tried again here.
 func (q *Queued) Results(ctx context.Context) []Result {
 	for i := range q.groups {
+		q.retry(ctx, &q.groups[i])
+	}
+	return q.Answers()
+}
+
+// Answers is Results without a second try.
+func (q *Queued) Answers() []Result {
+	for i := range q.groups {
 		g := &q.groups[i]
-		if !q.once {
-			q.retry(ctx, g)
-		}
 		answer, err := g.cmd.StringSlice()
 		q.answer(g, &answerReader{rest: answer, err: err})
 	}

@@ -3,10 +3,18 @@
 -- KEYS: meta, entries, live channel, then a dedupe key for each message that
 --       has a dedupe token
 -- ARGV: fresh epoch, size, ttl (ms), meta's ttl (ms), PUBLISH or SPUBLISH,
---       then for each message: dedupe token or "-", window (ms), epoch and
---       offset known to be taken, payload, lane or "-", place in it
+--       the replication history of the server that this is meant for or "", then
+--       for each message: dedupe token or "-", window (ms), epoch and offset
+--       known to be taken, payload, lane or "-", place in it
 -- returns for each message: epoch, offset, "1" when it is a duplicate, with the
---       last place of its lane when that is why
+--       last place of its lane when that is why; nothing is done at a server with
+--       another history: the error SETTLING names that
+if ARGV[6] ~= '' then
+  local info = redis.pcall('INFO', 'replication')
+  local own = type(info) == 'string' and string.match(info, 'master_replid:(%w+)')
+  if own and own ~= ARGV[6] then return redis.error_reply('SETTLING ' .. own) end
+end
+
 local size, ttl, metaTTL, publish = ARGV[2], tonumber(ARGV[3]), ARGV[4], ARGV[5]
 local answers, seen, added, moved = {}, 3, false, false
 
@@ -18,7 +26,7 @@ local function place(lane)
   return lanes[lane]
 end
 
-for i = 6, #ARGV, 7 do
+for i = 7, #ARGV, 7 do
   local token, window, known, taken, payload = ARGV[i], ARGV[i + 1], ARGV[i + 2], tonumber(ARGV[i + 3]), ARGV[i + 4]
   local lane, order = ARGV[i + 5], ARGV[i + 6]
   local before = false
