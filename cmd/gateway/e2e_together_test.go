@@ -332,7 +332,7 @@ func TestServe_ReplacedDevices(t *testing.T) {
 func TestServe_ReconnectWindow(t *testing.T) {
 	t.Parallel()
 	s := startSystem(t, func(c *Config) {
-		c.Admission.HandshakesPerSecond, c.Admission.HandshakesBurst = 8, 100 // of which another node can count on two
+		c.Admission.HandshakesPerSecond, c.Admission.HandshakesBurst = 4, 100 // of which another node can count on two
 		c.ReconnectWindow, c.ReconnectWindowMax = time.Second, 4*time.Second
 	})
 	seeEachOther(t, s.a, s.b)

@@ -137,10 +137,6 @@ func (n *node) addr() string {
 	return n.engine.Addr().String()
 }
 
-// acceptShare is the part of admission.handshakes_per_second that other nodes may
-// count on when this one has to take their clients: it has clients of its own.
-const acceptShare = 4
-
 // defaultAccepts is what a node can take in a second when nothing limits it.
 const defaultAccepts = 10_000
 
@@ -154,7 +150,7 @@ func (n *node) load() nodes.Load {
 	return nodes.Load{
 		Connections: s.Members, MaxConnections: int64(n.engine.MaxConnections()),
 		Users: s.Users, Rooms: s.Rooms,
-		AcceptPerSecond: max(1, accepts/acceptShare),
+		AcceptPerSecond: accepts,
 		Draining:        n.leaving.begun.Load(),
 		Accepted:        e.Accepted,
 	}

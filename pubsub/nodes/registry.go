@@ -284,16 +284,27 @@ func (r *Registry) Others() int {
 	return len(r.others)
 }
 
+// plannedShare is the part of what nodes have to spare that Window counts on:
+// handshakes are at the cost of the messages to those who are there already.
+const plannedShare = 2
+
 // Window is the time over which the clients of this node should spread their
-// reconnects if it went away: as long as the others need for that many with what
-// they have to spare, or this node itself after a restart when there are no
+// reconnects if it went away: as long as the others need for that many with a half of
+// what they have to spare, or this node itself after a restart when there are no
 // others. It lies between least and most.
+//
+// It counts on as many connections as nodes have on the average if this one has fewer:
+// who comes early to a node that fills up keeps the window that it is told now.
 func (r *Registry) Window(connections int64, least, most time.Duration) time.Duration {
 	r.mu.Lock()
-	spare := r.spare
+	spare, total := r.spare, connections
 	if len(r.others) == 0 {
 		spare = r.self.AcceptPerSecond
 	}
+	for _, n := range r.others {
+		total += n.Connections
+	}
+	connections = max(connections, total/int64(len(r.others)+1))
 	known := r.self.Life != ""
 	r.mu.Unlock()
 	switch {
@@ -302,7 +313,8 @@ func (r *Registry) Window(connections int64, least, most time.Duration) time.Dur
 	case spare <= 0:
 		return most
 	}
-	return min(max(time.Duration(connections)*time.Second/time.Duration(spare), least), most)
+	window := float64(connections) * plannedShare / float64(spare) // seconds
+	return time.Duration(min(max(window, least.Seconds()), most.Seconds()) * float64(time.Second))
 }
 
 func randomText() string { return rand.Text() }

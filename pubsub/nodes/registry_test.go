@@ -404,8 +404,10 @@ func TestRegistry_Window(t *testing.T) {
 		connections int64
 		want        time.Duration
 	}{
-		"alone, back after a restart":  {own: Load{AcceptPerSecond: 1000}, connections: 20_000, want: 20 * time.Second},
-		"two others share":             {others: []Node{{ID: "b", Spare: 1000}, {ID: "c", Spare: 1500}}, connections: 20_000, want: 8 * time.Second},
+		"alone, back after a restart":  {own: Load{AcceptPerSecond: 1000}, connections: 20_000, want: 40 * time.Second},
+		"two others share":             {others: []Node{{ID: "b", Spare: 1000}, {ID: "c", Spare: 1500}}, connections: 20_000, want: 16 * time.Second},
+		"a node that will fill up":     {others: []Node{{ID: "b", Spare: 1000, Load: Load{Connections: 19_990}}}, connections: 10, want: 20 * time.Second},
+		"a node with more than others": {others: []Node{{ID: "b", Spare: 1000, Load: Load{Connections: 10}}}, connections: 20_000, want: 40 * time.Second},
 		"few connections":              {others: []Node{{ID: "b", Spare: 1000}}, connections: 10, want: 5 * time.Second},
 		"nobody has anything to spare": {others: []Node{{ID: "b"}}, connections: 10, want: time.Minute},
 		"too many":                     {others: []Node{{ID: "b", Spare: 1}}, connections: 10_000, want: time.Minute},
