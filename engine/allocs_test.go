@@ -13,6 +13,7 @@ type ignore struct{ Conn }
 
 func (*ignore) OnMessage(Opcode, []byte) {}
 func (*ignore) OnSlow()                  {}
+func (*ignore) OnCaughtUp()              {}
 func (*ignore) OnDeadline()              {}
 func (*ignore) OnClose(CloseCode)        {}
 

@@ -51,6 +51,7 @@ type churnConn struct {
 }
 
 func (c *churnConn) OnMessage(Opcode, []byte) {}
+func (c *churnConn) OnCaughtUp()              {}
 func (c *churnConn) OnDeadline()              {}
 
 func (c *churnConn) OnSlow() {

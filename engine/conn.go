@@ -29,6 +29,10 @@ type Handler interface {
 	// OnSlow is called on a sending goroutine when the write buffer is full. It
 	// usually closes the connection.
 	OnSlow()
+	// OnCaughtUp is called when nothing waits for the peer any more, once for each
+	// time that Conn.CaughtUp has reported false. It is called with locks of the
+	// connection held, so it must not use the connection.
+	OnCaughtUp()
 	// OnDeadline is called on the wheel's goroutine when the time given to
 	// SetDeadline has come.
 	OnDeadline()
@@ -81,6 +85,7 @@ const (
 	flagPumping               // a pump has been called; cleared when it comes
 	flagPlain                 // no WebSocket: a request that is answered later
 	flagHeld                  // the response to the handshake is held back; changed with wmu held
+	flagTells                 // OnCaughtUp is to be called; cleared by who calls it, or need not
 )
 
 func (c *Conn) has(bit uint32) bool { return c.flags.Load()&bit != 0 }

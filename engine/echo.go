@@ -35,5 +35,6 @@ func (c *echoConn) OnMessage(op Opcode, payload []byte) {
 }
 
 func (c *echoConn) OnSlow()           { c.Close(CloseReason{Code: ClosePolicy, Text: "reads too slowly"}) }
+func (c *echoConn) OnCaughtUp()       {}
 func (c *echoConn) OnDeadline()       {}
 func (c *echoConn) OnClose(CloseCode) {}

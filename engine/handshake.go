@@ -130,6 +130,7 @@ type refused struct{}
 
 func (refused) OnMessage(Opcode, []byte) {}
 func (refused) OnSlow()                  {}
+func (refused) OnCaughtUp()              {}
 func (refused) OnDeadline()              {}
 func (refused) OnClose(CloseCode)        {}
 

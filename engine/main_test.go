@@ -67,6 +67,7 @@ type recorder struct {
 	messages  chan []byte // copies
 	deadlines chan struct{}
 	slow      chan struct{}
+	caughtUp  chan struct{}
 	closed    chan CloseCode
 }
 
@@ -75,6 +76,7 @@ func newRecorder() *recorder {
 		messages:  make(chan []byte, 100),
 		deadlines: make(chan struct{}, 100),
 		slow:      make(chan struct{}, 100),
+		caughtUp:  make(chan struct{}, 100),
 		closed:    make(chan CloseCode, 1),
 	}
 }
@@ -83,6 +85,7 @@ func (r *recorder) OnMessage(_ Opcode, payload []byte) {
 	r.messages <- append([]byte(nil), payload...)
 }
 func (r *recorder) OnSlow()                { r.slow <- struct{}{} }
+func (r *recorder) OnCaughtUp()            { r.caughtUp <- struct{}{} }
 func (r *recorder) OnDeadline()            { r.deadlines <- struct{}{} }
 func (r *recorder) OnClose(code CloseCode) { r.closed <- code }
 

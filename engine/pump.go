@@ -219,6 +219,9 @@ func (c *Conn) caughtUp(endStream func()) {
 	if c.has(flagReplay) {
 		c.flags.And(^uint32(flagReplay))
 	}
+	if c.has(flagTells) && c.flags.And(^uint32(flagTells))&flagTells != 0 {
+		c.handler.OnCaughtUp()
+	}
 	const finished = flagDiscard | flagCloseSent
 	if c.flags.Load()&finished == finished {
 		endStream()

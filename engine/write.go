@@ -68,6 +68,21 @@ func (c *Conn) Replay(frames []*Frame, scratch []byte) ([]byte, error) {
 	return c.SendAll(frames, scratch)
 }
 
+// CaughtUp reports whether nothing waits for the peer. If something does,
+// Handler.OnCaughtUp is called when nothing does any more, unless the connection
+// ends before: so what is too much to wait all at once can be sent part by part.
+func (c *Conn) CaughtUp() bool {
+	c.wmu.Lock()
+	defer c.wmu.Unlock()
+	if c.respond() != nil {
+		return false
+	}
+	// Who has written the last byte counts it first and then looks at the flag: one
+	// of us sees the other, and who takes the flag away tells.
+	c.flags.Or(flagTells)
+	return !c.waits() && c.flags.And(^uint32(flagTells))&flagTells != 0
+}
+
 // SendText encodes and writes one text message to this connection alone,
 // uncompressed. It keeps nothing of payload.
 func (c *Conn) SendText(payload []byte) error {

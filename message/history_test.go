@@ -99,15 +99,15 @@ func TestServerFrames_OfHistory(t *testing.T) {
 		"joined":             {string(AppendJoinedLog(nil, "7", "chat:1", Joined{at, true})), `{"type":"joined","id":"7","room":"chat:1","epoch":"e1","offset":41,"recovered":true}`},
 		"joined, unasked":    {string(AppendJoinedLog(nil, "", "chat:1", Joined{at, false})), `{"type":"joined","room":"chat:1","epoch":"e1","offset":41,"recovered":false}`},
 		"inbox lost":         {string(AppendJoinedLog(nil, "", "", Joined{at, false})), `{"type":"joined","epoch":"e1","offset":41,"recovered":false}`},
-		"inbox opened":       {string(AppendInboxOpened(nil, Inbox{at, 3}, true)), `{"type":"joined","epoch":"e1","offset":41,"recovered":true,"data":{"unread":3}}`},
+		"inbox opened":       {string(AppendInboxOpened(nil, Inbox{at, 3, true})), `{"type":"joined","epoch":"e1","offset":41,"recovered":true,"data":{"unread":3}}`},
 		"unreadable":         {string(AppendUnreadable(nil, "chat:1", 41)), `{"type":"unreadable","room":"chat:1","offset":41}`},
 		"unreadable, inbox":  {string(AppendUnreadable(nil, "", 41)), `{"type":"unreadable","offset":41}`},
 		"taken":              {string(AppendTaken(nil, 41, false)), `{"offset":41}`},
 		"taken before":       {string(AppendTaken(nil, 41, true)), `{"offset":41,"duplicate":true}`},
-		"welcome has it too": {string(AppendWelcome(nil, Welcome{Inbox: &Inbox{at, 3}})), ``},
+		"welcome has it too": {string(AppendWelcome(nil, Welcome{Inbox: &Inbox{at, 3, false}})), ``},
 	} {
 		if c.want == "" {
-			if !strings.Contains(c.got, `"protocol":1,"unread":3,"inbox":{"epoch":"e1","offset":41}},"timestamp"`) {
+			if !strings.Contains(c.got, `"protocol":1,"unread":3,"inbox":{"epoch":"e1","offset":41,"recovered":false}},"timestamp"`) {
 				t.Errorf("%s: %s", name, c.got)
 			}
 		} else if c.got != c.want {

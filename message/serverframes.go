@@ -27,8 +27,9 @@ type Position struct {
 
 // Inbox is what a device is told of its user's inbox.
 type Inbox struct {
-	Position     // of the newest message
-	Unread   int // messages that this device has not confirmed
+	Position       // of the newest message
+	Unread    int  // messages that this device has not confirmed
+	Recovered bool // all of those follow
 }
 
 // AppendWelcome appends
@@ -37,7 +38,7 @@ type Inbox struct {
 //	 "data":{"client_id":..,"user_id":..,"node":..,"server_time":"2006-01-02T15:04:05.000Z",
 //	         "ping_interval":25,"reconnect_window_ms":5000,"protocol":1},"timestamp":..}
 //
-// with "unread":..,"inbox":{"epoch":..,"offset":..} in data where there is an inbox.
+// with "unread":..,"inbox":{"epoch":..,"offset":..,"recovered":..} in data where there is an inbox.
 func AppendWelcome(dst []byte, w Welcome) []byte {
 	dst = append(dst, `{"type":"welcome","content":{"code":0,"message":"connected","level":"info"},"data":{`...)
 	dst = appendStringMember(dst, "client_id", w.ClientID)
@@ -51,7 +52,8 @@ func AppendWelcome(dst []byte, w Welcome) []byte {
 	if w.Inbox != nil {
 		dst = appendIntMember(dst, "unread", int64(w.Inbox.Unread))
 		dst = append(appendName(dst, "inbox"), '{')
-		dst = append(w.Inbox.append(dst), '}')
+		dst = w.Inbox.append(dst)
+		dst = append(strconv.AppendBool(appendName(dst, "recovered"), w.Inbox.Recovered), '}')
 	}
 	dst = append(dst, '}')
 	return appendEnd(dst, w.Time.Unix())
@@ -118,8 +120,8 @@ func AppendJoinedLog(dst []byte, id, room string, j Joined) []byte {
 // when it was welcomed:
 //
 //	{"type":"joined","epoch":..,"offset":..,"recovered":..,"data":{"unread":..}}
-func AppendInboxOpened(dst []byte, in Inbox, recovered bool) []byte {
-	dst = AppendJoinedLog(dst, "", "", Joined{in.Position, recovered})
+func AppendInboxOpened(dst []byte, in Inbox) []byte {
+	dst = AppendJoinedLog(dst, "", "", Joined{in.Position, in.Recovered})
 	dst = append(appendName(dst[:len(dst)-1], "data"), '{')
 	return append(appendIntMember(dst, "unread", int64(in.Unread)), '}', '}')
 }

@@ -53,9 +53,9 @@ func (b *Bus) Restore(r stream.Restore, done func(stream.Restored, error)) error
 }
 
 // OpenInbox asks what waits for a device; see stream.Store.OpenInbox.
-func (b *Bus) OpenInbox(user, device string, limit int, done func(stream.Inbox, error)) error {
+func (b *Bus) OpenInbox(q stream.InboxQuery, done func(stream.Inbox, error)) error {
 	return question(b, done, func(ctx context.Context, s *stream.Store) (stream.Inbox, error) {
-		return s.OpenInbox(ctx, user, device, limit)
+		return s.OpenInbox(ctx, q)
 	})
 }
 

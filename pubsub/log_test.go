@@ -105,7 +105,9 @@ func TestBus_AppendedMessagesComeWithTheirPosition(t *testing.T) {
 			if err != nil || acked != 1 {
 				t.Errorf("AckInbox = %d, %v", acked, err)
 			}
-			inbox, err := reply(t, func(done func(stream.Inbox, error)) error { return b.OpenInbox("ann", "phone", 10, done) })
+			inbox, err := reply(t, func(done func(stream.Inbox, error)) error {
+				return b.OpenInbox(stream.InboxQuery{User: "ann", Device: "phone", Limit: 10, Bytes: stream.MaxReadBytes}, done)
+			})
 			if err != nil || inbox.Unread != 0 || inbox.Acked != 1 {
 				t.Errorf("OpenInbox = %+v, %v", inbox, err)
 			}

@@ -22,10 +22,8 @@ type joining struct {
 	void   atomic.Bool // it waits no more
 
 	// Guarded by the log's mu.
-	looked  bool   // the store was looked at for it
-	inbox   *Inbox // what was read of an inbox
-	opening bool   // it is being read
-	retry   uint32 // tick before which it is not read again
+	looked bool // the store was looked at for it
+	boxing      // of an inbox
 }
 
 // join has a member admitted, once the bus delivers what is published. Called by
@@ -58,7 +56,8 @@ func (l *log) serve() {
 		}
 		if can {
 			l.admit(j, a)
-		} else {
+		}
+		if !can || a.more {
 			rest = append(rest, j)
 		}
 	}
@@ -72,12 +71,15 @@ func (l *log) serve() {
 type admission struct {
 	Admission
 	frames []*engine.Frame
+	first  bool  // done is to be called
+	more   bool  // it is not admitted yet: another page of its inbox follows
+	acks   []ack // to be done behind the frames
 }
 
 // replayFor says what a member of a room is replayed, if that is known. The
 // caller holds mu.
 func (l *log) replayFor(j *joining) (a admission, can bool) {
-	a.Admission = Admission{Position: l.pos, Logged: true}
+	a = admission{Admission: Admission{Position: l.pos, Logged: true}, first: true}
 	since := j.since
 	switch {
 	case l.due():
@@ -132,6 +134,9 @@ func (l *log) admit(j *joining, a admission) {
 		l.logs.stats.replays.Add(1)
 		l.logs.stats.replayed.Add(uint64(len(a.frames)))
 	}
+	if a.first && !a.Recovered && l.key.Kind == KindUser {
+		l.logs.stats.refused.Add(1)
+	}
 	l.logs.hub.shardOf(j.member.user).inbox.push(op{kind: opCall, call: func(s *shard) { s.admit(j, a) }})
 }
 
@@ -150,9 +155,10 @@ func (h *Hub) JoinLog(m *Member, key Key, presence bool, since *Position, done f
 }
 
 // AttachInbox is Attach for a user who has an inbox, for which done is told where
-// in it the device begins to hear, and how much it has not confirmed, which is
-// replayed right behind done; for another it is Attach. When done gets
-// ErrUnconfirmed it is called once more later, when the inbox can be read.
+// in it the device begins to hear, and how much it has not confirmed, which
+// follows right behind done, page by page: each when the member's Conn has caught
+// up with the one before, of which CaughtUp tells. For another it is Attach. When
+// done gets ErrUnconfirmed it is called once more later, when the inbox can be read.
 func (h *Hub) AttachInbox(m *Member, device string, done func(Admission, error)) {
 	if !h.logs.has(User(m.user)) {
 		h.Attach(m, func(err error) { done(Admission{}, err) })
@@ -161,6 +167,33 @@ func (h *Hub) AttachInbox(m *Member, device string, done func(Admission, error))
 	h.push(m, op{kind: opCall, call: func(s *shard) {
 		s.attachInbox(&joining{member: m, device: device, done: done})
 	}})
+}
+
+// CaughtUp tells that nothing waits for a member any more whose Conn has said
+// otherwise. It does not block, and may be called with locks of the Conn held.
+func (h *Hub) CaughtUp(m *Member) {
+	h.push(m, op{kind: opCall, call: func(s *shard) { s.caughtUp(m) }})
+}
+
+// WhenSent calls do when a device was sent its inbox up to offset, so that what it
+// confirms cannot be ahead of what it has: at once on the calling goroutine, unless
+// that is among the pages that are still to come, then on a worker. It reports false
+// when too much waits for that already, and then do is not called.
+func (h *Hub) WhenSent(m *Member, offset uint64, do func()) bool {
+	now, ok := true, true
+	if g := h.logs.find(User(m.user)); g != nil {
+		now, ok = g.whenSent(m, offset, do)
+	}
+	if now {
+		do()
+	}
+	return ok
+}
+
+func (s *shard) caughtUp(m *Member) {
+	if g := s.hub.logs.find(User(m.user)); g != nil {
+		g.caughtUp(m)
+	}
 }
 
 func (s *shard) joinLog(j *joining, key Key, presence bool) {
@@ -224,15 +257,25 @@ func (s *shard) setWaits(m *Member, l *list, waits bool) {
 	s.occupancy(m, l).waits = waits
 }
 
-// admit lets a member hear, unless it has left or was given up meanwhile.
+// admit sends a member what it gets and then lets it hear, unless it has left or was
+// given up meanwhile.
 func (s *shard) admit(j *joining, a admission) {
-	if !s.admitted(j) {
+	if !s.admitted(j, a.more) {
 		return
 	}
 	m := j.member
-	j.done(a.Admission, nil)
-	if len(a.frames) > 0 {
-		s.outbox.replay(m, a.frames)
+	if a.first {
+		j.done(a.Admission, nil)
+	}
+	err := s.outbox.replay(m, a.frames)
+	for _, ack := range a.acks {
+		ack.do()
+	}
+	if a.more {
+		if err == nil && m.conn.CaughtUp() {
+			s.caughtUp(m)
+		}
+		return
 	}
 	if s.occupancy(m, j.list).waits {
 		s.setWaits(m, j.list, false)
@@ -240,12 +283,17 @@ func (s *shard) admit(j *joining, a admission) {
 	}
 }
 
-// admitted takes j off those who wait, and reports whether it was there.
-func (s *shard) admitted(j *joining) bool {
+// admitted takes j off those who wait, or notes that it was answered and waits on,
+// and reports whether it was there.
+func (s *shard) admitted(j *joining, waitsOn bool) bool {
 	waiting := s.waiting[j.list]
 	for i, w := range waiting {
 		if w.join != j {
 			continue
+		}
+		if waitsOn {
+			waiting[i].told = true
+			return true
 		}
 		copy(waiting[i:], waiting[i+1:])
 		waiting[len(waiting)-1] = waiter{}

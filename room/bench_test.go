@@ -28,6 +28,7 @@ func (c *nullConn) Replay(frames []*engine.Frame, scratch []byte) ([]byte, error
 }
 
 func (c *nullConn) Close(engine.CloseReason) {}
+func (c *nullConn) CaughtUp() bool           { return true }
 
 type nullDevice struct {
 	Member

@@ -12,6 +12,7 @@ type fakeConn struct {
 	mu     sync.Mutex
 	writes [][]string // guarded by mu: the payloads of each write
 	err    error      // guarded by mu: what the next writes return
+	behind bool       // guarded by mu: it has not caught up
 }
 
 func (c *fakeConn) Send(f *engine.Frame) error {
@@ -27,6 +28,20 @@ func (c *fakeConn) Replay(frames []*engine.Frame, scratch []byte) ([]byte, error
 }
 
 func (c *fakeConn) Close(engine.CloseReason) {}
+
+func (c *fakeConn) CaughtUp() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return !c.behind
+}
+
+// fallBehind makes what is sent from here on wait, or no longer: then the caller
+// calls Hub.CaughtUp.
+func (c *fakeConn) fallBehind(behind bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.behind = behind
+}
 
 func (c *fakeConn) write(frames []*engine.Frame) error {
 	c.mu.Lock()

@@ -31,12 +31,23 @@ type Page struct {
 	Entries []Entry
 }
 
-// Inbox is the part of a user's log that a device has not confirmed, as it was
-// at one moment.
+// InboxQuery asks for the part of a user's log that a device has not confirmed, or
+// for a later part of it.
+type InboxQuery struct {
+	UserID, Device string
+	// After is where to read on behind; that of another epoch than the log has, such
+	// as the zero Position, means where the device has confirmed it.
+	After Position
+	// Limit bounds the messages and Bytes their payloads together, but there is at
+	// least one if any.
+	Limit, Bytes int
+}
+
+// Inbox is the answer to an InboxQuery, as it was at one moment.
 type Inbox struct {
 	Page
-	Acked  uint64 // what the device has confirmed; Entries begin behind it
-	Unread int
+	After  uint64 // Entries begin behind it
+	Unread int    // messages behind what the device has confirmed
 }
 
 // Store reads and mends logs. Its methods must not wait; done is called once,
@@ -52,9 +63,9 @@ type Store interface {
 	// the offsets up to known of those that it is not given. It returns where the
 	// log ends then: in another epoch when such offsets have been taken.
 	Restore(key Key, known Position, entries []Entry, done func(Position, error))
-	// OpenInbox reads at most limit messages of a user behind those that a device
-	// has confirmed.
-	OpenInbox(userID, device string, limit int, done func(Inbox, error))
+	// OpenInbox reads messages of a user that a device has not confirmed, the oldest
+	// first.
+	OpenInbox(q InboxQuery, done func(Inbox, error))
 }
 
 // History says which rooms and users have logs, and what this node does for
@@ -77,7 +88,8 @@ type History struct {
 	// CheckInterval is how often a log that is silent is compared with the store;
 	// whole seconds.
 	CheckInterval time.Duration
-	// ReplayBytes bounds what one member is replayed.
+	// ReplayBytes bounds what one member of a room is replayed, and what a device is
+	// sent of its inbox at a time.
 	ReplayBytes int
 }
 
@@ -100,7 +112,7 @@ type Admission struct {
 	// they come; what it is replayed ends there.
 	Position
 	// Recovered says that everything between what the member asked for and
-	// Position was replayed.
+	// Position was replayed, or everything that a device has not confirmed is.
 	Recovered bool
 	// Unread counts what a device has not confirmed in its inbox.
 	Unread int

@@ -122,6 +122,9 @@ func (l *log) advance(e Entry) (reached uint64) {
 	l.pos.Offset = e.Offset
 	l.heard = max(l.heard, e.Offset)
 	l.keep(e.Offset, k)
+	if l.key.Kind == KindUser {
+		l.missedBy(k.frame.Len())
+	}
 	return l.logs.push(l.key, k.frame, l.quietly)
 }
 
@@ -194,9 +197,9 @@ func (l *log) trim() {
 	before := l.kept.bytes
 	entries, bytes := keptEntries, keptBytes
 	switch {
-	case l.key.Kind == KindUser:
+	case l.key.Kind == KindUser && len(l.joins) == 0:
 		entries, bytes = inboxEntries, inboxBytes
-	case l.demanded():
+	case l.key.Kind == KindRoom && l.demanded():
 		entries, bytes = l.logs.cfg.Size(l.key), 3*l.logs.cfg.ReplayBytes
 	}
 	oldest := l.logs.now.Load() - ticks(l.logs.cfg.TTL(l.key))

@@ -262,6 +262,7 @@ func (l *log) goOn(r request, p Page) {
 	l.state = stateKnown
 	l.pos = Position{p.Epoch, min(r.after, p.Offset)}
 	l.heard = p.Offset
+	l.setBack()
 	switch {
 	case len(p.Entries) > 0:
 		l.skipTo(p.Entries[0].Offset - 1)

@@ -33,6 +33,9 @@ type Conn interface {
 	SendAll(frames []*engine.Frame, scratch []byte) ([]byte, error)
 	Replay(frames []*engine.Frame, scratch []byte) ([]byte, error)
 	Close(r engine.CloseReason)
+	// CaughtUp reports whether nothing waits for the peer. If something does, the
+	// application calls Hub.CaughtUp when nothing does any more.
+	CaughtUp() bool
 }
 
 var _ Conn = (*engine.Conn)(nil)
@@ -106,7 +109,7 @@ type waiter struct {
 
 	// Of those whom a log has to admit.
 	join *joining
-	told bool // it was told ErrUnconfirmed, and waits on
+	told bool // it was answered, if only with ErrUnconfirmed, and waits on
 }
 
 // orphan is a waiter whose member has left the list.

@@ -210,8 +210,8 @@ func (o *outbox) sendLinked(m *Member, at int32) (next int32) {
 }
 
 // replay sends one member, at once, what it has missed. Nothing is collected for
-// it.
-func (o *outbox) replay(m *Member, frames []*engine.Frame) {
+// it. An error means that it is gone, or too slow and told so.
+func (o *outbox) replay(m *Member, frames []*engine.Frame) error {
 	for len(frames) > 0 {
 		n, bytes := 1, frames[0].Len()
 		for n < len(frames) && bytes+frames[n].Len() <= maxWriteBytes {
@@ -222,8 +222,9 @@ func (o *outbox) replay(m *Member, frames []*engine.Frame) {
 		o.bytes, err = m.conn.Replay(frames[:n], o.bytes)
 		o.tally.count(err, n)
 		if err != nil {
-			return // it is gone, or too slow and told so
+			return err
 		}
 		frames = frames[n:]
 	}
+	return nil
 }

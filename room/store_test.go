@@ -140,12 +140,22 @@ func (s *fakeStore) Restore(key Key, known Position, entries []Entry, done func(
 	})
 }
 
-func (s *fakeStore) OpenInbox(user, device string, limit int, done func(Inbox, error)) {
+func (s *fakeStore) OpenInbox(q InboxQuery, done func(Inbox, error)) {
 	s.do(func() func(error) {
 		s.reads++
-		acked := s.acked[user+"/"+device]
-		in := Inbox{Page: s.page(User(user), acked, limit), Acked: acked}
-		in.Unread = len(in.Entries)
+		key, acked := User(q.UserID), s.acked[q.UserID+"/"+q.Device]
+		in := Inbox{After: acked, Unread: len(s.page(key, acked, tip).Entries)}
+		if q.After.Epoch == s.log(key).epoch {
+			in.After = q.After.Offset
+		}
+		in.Page = s.page(key, in.After, q.Limit)
+		bytes := 0
+		for i, e := range in.Entries {
+			if bytes += len(e.Payload); i > 0 && bytes > q.Bytes {
+				in.Entries = in.Entries[:i]
+				break
+			}
+		}
 		return func(err error) { done(in, err) }
 	})
 }

@@ -59,6 +59,8 @@ func (c *fakeConn) Close(r engine.CloseReason) {
 	c.closes = append(c.closes, r)
 }
 
+func (c *fakeConn) CaughtUp() bool { return true }
+
 func (c *fakeConn) Handler() engine.Handler { return c.session }
 
 func (c *fakeConn) SetDeadline(d time.Duration) {

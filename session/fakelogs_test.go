@@ -124,16 +124,26 @@ func (b *fakeBus) Restore(_ room.Key, known room.Position, _ []room.Entry, done 
 }
 
 // OpenInbox implements room.Store.
-func (b *fakeBus) OpenInbox(user, device string, _ int, done func(room.Inbox, error)) {
+func (b *fakeBus) OpenInbox(q room.InboxQuery, done func(room.Inbox, error)) {
 	b.mu.Lock()
-	away, acked := b.away, b.acked[user+"/"+device]
-	in := room.Inbox{Page: b.page(room.User(user), acked), Acked: acked}
+	away, acked := b.away, b.acked[q.UserID+"/"+q.Device]
+	key := room.User(q.UserID)
+	in := room.Inbox{After: acked, Unread: len(b.page(key, acked).Entries)}
+	if q.After.Epoch == b.log(key).epoch {
+		in.After = q.After.Offset
+	}
+	in.Page = b.page(key, in.After)
+	size := 0
+	for i := 0; i < len(in.Entries); i++ {
+		if size += len(in.Entries[i].Payload); i == q.Limit || i > 0 && size > q.Bytes {
+			in.Entries = in.Entries[:i]
+		}
+	}
 	b.mu.Unlock()
 	if away {
 		done(room.Inbox{}, errAway)
 		return
 	}
-	in.Unread = len(in.Entries)
 	done(in, nil)
 }
 

@@ -74,7 +74,7 @@ func (s *Session) attachInbox(rooms []string) {
 	welcomed := false // owned by the worker, as all of this
 	s.manager.hub.AttachInbox(&s.member, device, func(at room.Admission, err error) {
 		if welcomed {
-			s.reply(func(dst []byte) []byte { return message.AppendInboxOpened(dst, inboxAt(at), at.Recovered) })
+			s.reply(func(dst []byte) []byte { return message.AppendInboxOpened(dst, inboxAt(at)) })
 			return
 		}
 		welcomed = true
@@ -90,7 +90,7 @@ func (s *Session) attachInbox(rooms []string) {
 }
 
 func inboxAt(at room.Admission) message.Inbox {
-	return message.Inbox{Position: message.Position(at.Position), Unread: at.Unread}
+	return message.Inbox{Position: message.Position(at.Position), Unread: at.Unread, Recovered: at.Recovered}
 }
 
 // ackInbox notes what this device has received.
@@ -118,11 +118,18 @@ func (s *Session) ackInbox(env *message.Envelope) error {
 // has to be looked for.
 const searchCost = 10
 
+// ackOffset confirms everything up to offset. While the inbox is still being sent,
+// that counts when it was sent so far.
 func (s *Session) ackOffset(id string, offset uint64) {
 	done := s.whenSent(id)
 	device := s.manager.devices.of(s.number)
-	if err := s.manager.logs.AckInbox(s.member.UserID(), device, offset, done); err != nil {
-		done(err)
+	taken := s.manager.hub.WhenSent(&s.member, offset, func() {
+		if err := s.manager.logs.AckInbox(s.member.UserID(), device, offset, done); err != nil {
+			done(err)
+		}
+	})
+	if !taken {
+		s.fail(id, errNotSent)
 	}
 }
 

@@ -197,6 +197,9 @@ func (s *Session) close(r reason) { s.conn().Close(r.close(s.manager.delay(r))) 
 // OnSlow implements engine.Handler.
 func (s *Session) OnSlow() { s.close(reasonSlow) }
 
+// OnCaughtUp implements engine.Handler: the next part of the inbox may follow.
+func (s *Session) OnCaughtUp() { s.manager.hub.CaughtUp(&s.member) }
+
 // OnDeadline implements engine.Handler: the token has expired.
 func (s *Session) OnDeadline() { s.close(reasonExpired) }
 

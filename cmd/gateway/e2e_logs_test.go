@@ -19,6 +19,7 @@ type panicking struct{ engine.Conn }
 
 func (*panicking) OnMessage(engine.Opcode, []byte) { panic("a connection's handler") }
 func (*panicking) OnSlow()                         {}
+func (*panicking) OnCaughtUp()                     {}
 func (*panicking) OnDeadline()                     {}
 func (*panicking) OnClose(engine.CloseCode)        {}
 

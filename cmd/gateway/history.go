@@ -106,9 +106,10 @@ func (b busLogs) Restore(key room.Key, known room.Position, kept []room.Entry, d
 }
 
 // OpenInbox implements room.Store.
-func (b busLogs) OpenInbox(userID, device string, limit int, done func(room.Inbox, error)) {
-	err := b.bus.OpenInbox(userID, device, limit, func(in stream.Inbox, err error) {
-		done(room.Inbox{Page: page(in.Page), Acked: in.Acked, Unread: in.Unread}, err)
+func (b busLogs) OpenInbox(q room.InboxQuery, done func(room.Inbox, error)) {
+	of := stream.InboxQuery{User: q.UserID, Device: q.Device, After: stream.Position(q.After), Limit: q.Limit, Bytes: q.Bytes}
+	err := b.bus.OpenInbox(of, func(in stream.Inbox, err error) {
+		done(room.Inbox{Page: page(in.Page), After: in.After, Unread: in.Unread}, err)
 	})
 	if err != nil {
 		done(room.Inbox{}, err)

@@ -8,7 +8,7 @@ import (
 
 func (w *world) open(tb testing.TB, device string, limit int) Inbox {
 	tb.Helper()
-	in, err := w.OpenInbox(context.Background(), "ann", device, limit)
+	in, err := w.OpenInbox(context.Background(), InboxQuery{User: "ann", Device: device, Limit: limit, Bytes: MaxReadBytes})
 	if err != nil {
 		tb.Fatalf("OpenInbox = %v", err)
 	}
