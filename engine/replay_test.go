@@ -51,3 +51,37 @@ func TestReplay_HasRoomOfItsOwn(t *testing.T) {
 		return nil
 	})
 }
+
+// Who waits for a peer to catch up is told once, when it has read everything.
+func TestCaughtUp_IsToldWhenNothingWaits(t *testing.T) {
+	t.Parallel()
+	const size = 50_000
+	e, conns := startRecorder(t, Limits{MessageBytes: 1000, WriteBufferBytes: 1 << 20, ReplayBytes: 1 << 20}, nil)
+	p, rec := connect(t, e, conns)
+	if !rec.CaughtUp() {
+		t.Error("CaughtUp() = false with nothing sent")
+	}
+	sent := 0
+	for round := range 3 {
+		from := sent
+		for waiting := 0; waiting < 3*size; waiting = rec.waitingNow() { // in nbio and in the backlog
+			if err := rec.Send(numbered(sent, size)); err != nil {
+				t.Fatalf("Send = %v", err)
+			}
+			sent++
+		}
+		for range 2 {
+			if rec.CaughtUp() {
+				t.Errorf("round %d: CaughtUp() = true with %d bytes waiting", round, rec.waitingNow())
+			}
+		}
+		if len(rec.caughtUp) > 0 {
+			t.Errorf("round %d: told with %d bytes waiting", round, rec.waitingNow())
+		}
+		readNumbered(t, p, from, sent, size)
+		receive(t, rec.caughtUp, "OnCaughtUp")
+		if n := rec.waitingNow(); n > 0 || len(rec.caughtUp) > 0 {
+			t.Errorf("round %d: told with %d bytes waiting, and %d times more", round, n, len(rec.caughtUp))
+		}
+	}
+}

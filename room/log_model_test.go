@@ -12,6 +12,7 @@ import (
 // answers come late, in any order, or not at all.
 type logModel struct {
 	*logWorld
+	key     Key
 	rng     *rand.Rand
 	members []*logMember
 	wire    []Entry // pushed and not delivered, of any age
@@ -40,7 +41,7 @@ func TestLog_EveryMemberGetsEveryMessageOnceInOrder(t *testing.T) {
 func newLogModel(t *testing.T, seed int64) *logModel {
 	w := newLogWorld(t, func(c *Config) { c.History.ReplayBytes = 1 << 20 })
 	w.store.size = 10_000
-	m := &logModel{logWorld: w, rng: rand.New(rand.NewSource(seed))}
+	m := &logModel{logWorld: w, key: logged, rng: rand.New(rand.NewSource(seed))}
 	for i := range 6 {
 		m.members = append(m.members, &logMember{device: w.attach(fmt.Sprintf("u%d", i))})
 	}
@@ -87,7 +88,7 @@ func (m *logModel) step() {
 
 // send appends a message and, unless it gets lost, puts it on the wire.
 func (m *logModel) send() {
-	at, payload := m.store.append(logged)
+	at, payload := m.store.append(m.key)
 	if m.rng.Intn(5) > 0 {
 		m.wire = append(m.wire, Entry{Offset: at.Offset, Payload: payload})
 	}
@@ -107,7 +108,7 @@ func (m *logModel) carry() {
 	if m.rng.Intn(5) > 0 {
 		m.wire = append(m.wire[:i], m.wire[i+1:]...)
 	}
-	m.DeliverLog(logged, "e1", e)
+	m.DeliverLog(m.key, "e1", e)
 }
 
 func (m *logModel) join(d *logMember) {

@@ -157,15 +157,12 @@ func (p *page) add(in *Inbox) {
 		p.at = in.After
 	}
 	for _, e := range in.Entries {
-		if e.Offset > p.at && !p.push(e.Offset, p.log.keptOf(e).frame) {
+		if !p.push(e.Offset, p.log.keptOf(e).frame) {
 			return
 		}
 	}
-	switch n := len(in.Entries); {
-	case n == 0 && in.Offset > p.at: // all of it has left the inbox
+	if len(in.Entries) == 0 && in.Offset > p.at { // all of it has left the inbox
 		p.skipTo(in.Offset)
-	case n > 0 && in.Entries[n-1].Offset < in.Offset:
-		p.whole = false
 	}
 }
 

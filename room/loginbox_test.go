@@ -88,13 +88,6 @@ func TestInbox_IsReadLaterWhenTheStoreIsAway(t *testing.T) {
 	check(t, w.world)
 }
 
-func TestInbox_NewestWhenNotAllMayBeReplayed(t *testing.T) {
-	w := newLogWorld(t, func(c *Config) { c.History.ReplayBytes = 14 }) // two frames of 7 bytes
-	w.publish(User("box1"), 9, true)
-	d, _ := w.attachInbox("box1", "phone")
-	d.wantMessages(t, "welcome e1/9 unread=9 false", "e1/8", "e1/9")
-}
-
 func TestInbox_GapsAreRepaired(t *testing.T) {
 	w := newLogWorld(t, nil)
 	d, _ := w.attachInbox("box1", "phone")

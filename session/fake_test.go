@@ -18,6 +18,7 @@ type fakeConn struct {
 	closes   []engine.CloseReason // guarded by mu
 	deadline time.Duration        // guarded by mu: the last one set
 	session  *Session             // whose connection it is
+	behind   bool                 // what is sent waits; set before use
 }
 
 var _ conn = (*fakeConn)(nil)
@@ -59,7 +60,7 @@ func (c *fakeConn) Close(r engine.CloseReason) {
 	c.closes = append(c.closes, r)
 }
 
-func (c *fakeConn) CaughtUp() bool { return true }
+func (c *fakeConn) CaughtUp() bool { return !c.behind }
 
 func (c *fakeConn) Handler() engine.Handler { return c.session }
 

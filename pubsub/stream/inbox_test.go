@@ -75,3 +75,28 @@ func TestStore_DevicesAreBounded(t *testing.T) {
 		want(t, "another", w.open(t, "5", 1).Acked, 2)
 	})
 }
+
+// An inbox can be read part by part, wherever the device's position is meanwhile.
+func TestStore_InboxIsReadInParts(t *testing.T) {
+	inbox := Key{User, "ann"}
+	onBoth(t, func(t *testing.T, w *world) {
+		last := w.add(t, inbox, rules, "aaaa", "bbbb", "cccc", "dddd", "eeee")
+		w.ack(t, "phone", 1)
+		part := func(after Position, limit, bytes int) string {
+			t.Helper()
+			in, err := w.OpenInbox(context.Background(), InboxQuery{User: "ann", Device: "phone", After: after, Limit: limit, Bytes: bytes})
+			if err != nil {
+				t.Fatalf("OpenInbox = %v", err)
+			}
+			return fmt.Sprint(in.After, texts(in.Entries), in.Acked, in.Unread, in.Offset)
+		}
+		want(t, "the first part, by bytes", part(Position{}, 10, 9), "1 [2:bbbb 3:cccc] 1 4 5")
+		want(t, "the first part, by number", part(Position{}, 1, 100), "1 [2:bbbb] 1 4 5")
+		want(t, "one at least", part(Position{}, 10, 3), "1 [2:bbbb] 1 4 5")
+		want(t, "the next part", part(Position{last.Epoch, 3}, 10, 100), "3 [4:dddd 5:eeee] 1 4 5")
+		w.ack(t, "phone", 4)
+		want(t, "the same when the device has acknowledged more", part(Position{last.Epoch, 3}, 10, 100), "3 [4:dddd 5:eeee] 4 1 5")
+		want(t, "behind the end", part(Position{last.Epoch, 5}, 10, 100), "5 [] 4 1 5")
+		want(t, "of another epoch", part(Position{"other", 2}, 10, 100), "4 [5:eeee] 4 1 5")
+	})
+}
