@@ -103,7 +103,7 @@ func (m *inboxModel) readOn(d *inboxDevice) {
 			d.take(text)
 		}
 	}
-	m.Hub.CaughtUp(&d.Member)
+	m.CaughtUp(&d.Member)
 }
 
 func (d *inboxDevice) take(text string) {

@@ -26,7 +26,7 @@ func (w *logWorld) attachBehind(user, name string) *device {
 
 // catchUp has d read what waits for it, once.
 func (w *logWorld) catchUp(d *device) {
-	w.Hub.CaughtUp(&d.Member)
+	w.CaughtUp(&d.Member)
 	w.settle()
 }
 

@@ -129,8 +129,8 @@ type CompressionConfig struct {
 type LimitsConfig struct {
 	MessageBytes     int `koanf:"message_bytes"`
 	WriteBufferBytes int `koanf:"write_buffer_bytes"`
-	// ReplayBytes bounds one replay, and what of it may wait beyond
-	// WriteBufferBytes.
+	// ReplayBytes bounds one replay, or one part of an inbox, and what of it may
+	// wait beyond WriteBufferBytes.
 	ReplayBytes     int `koanf:"replay_bytes"`
 	RoomsPerSession int `koanf:"rooms_per_session"`
 	RoomNameBytes   int `koanf:"room_name_bytes"`

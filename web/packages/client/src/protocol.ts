@@ -41,8 +41,8 @@ export interface Welcome {
   protocol: number;
   /** Messages of the inbox that this device has not acknowledged. */
   unread?: number;
-  /** Where this device's inbox goes on. */
-  inbox?: Position;
+  /** Where the inbox is; without `recovered`, messages have left it that were not acknowledged. */
+  inbox?: Position & { recovered?: boolean };
 }
 
 /** The content of `welcome`, `system` and `error`. */
