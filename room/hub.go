@@ -97,10 +97,16 @@ func (h *Hub) Run(ctx context.Context) error {
 	}
 	t := time.NewTicker(time.Second)
 	defer t.Stop()
+	resumed := time.NewTimer(time.Hour)
+	defer resumed.Stop()
 	for {
 		select {
 		case <-t.C:
 			h.tick()
+		case <-h.logs.wake:
+			resumed.Reset(resumedPause)
+		case <-resumed.C:
+			h.logs.checkResumed()
 		case <-ctx.Done():
 			for _, s := range h.shards {
 				s.inbox.close()

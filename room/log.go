@@ -32,12 +32,17 @@ type log struct {
 	refs int    // guarded by logs.mu: shards with members, or users' lists
 	idle uint32 // guarded by logs.mu: tick at which refs fell to 0
 
-	stale atomic.Bool   // nobody was here for a while: look at the store before admitting anybody
-	quiet atomic.Uint32 // tick of the latest sign that pos is where the store is
+	stale atomic.Bool // nobody was here for a while: look at the store before admitting anybody
+	// resumed: messages may have been lost, as the bus was disconnected.
+	resumed atomic.Bool
+	quiet   atomic.Uint32 // tick of the latest sign that pos is where the store is
 
 	mu       sync.Mutex // guards the fields below
 	gone     bool       // forgotten; a new log may have taken its place
 	state    logState
+	busy     bool     // a request is under way
+	quietly  bool     // workers that sleep are woken by Hub.Flush
+	failed   uint32   // requests that have failed in a row
 	pos      Position // of the latest message that is in the shards' inboxes
 	kept     ring     // the messages up to pos
 	heard    uint64   // the newest offset of pos.Epoch that is known to exist
@@ -47,9 +52,6 @@ type log struct {
 	past     past     // being read, for those who want older messages than kept has
 	mend     uint64   // with stateBehind: where the store's log ends
 	joins    []*joining
-	busy     bool   // a request is under way
-	quietly  bool   // workers that sleep are woken by Hub.Flush
-	failed   uint32 // requests that have failed in a row
 	retry    uint32 // tick before which no request is made
 	replayed uint32 // tick of the latest replay
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"testing"
+	"testing/synctest"
 	"time"
 )
 
@@ -365,4 +366,58 @@ func TestLog_MemoryKeepsNothingLongerThanTheStore(t *testing.T) {
 			d.wantMessages(t, "joined e1/4 false")
 		})
 	}
+}
+
+// TestLog_AllThatComeBackAreCheckedAtOnce: however many inboxes a node has, none
+// is compared with the store after appends have begun again.
+func TestLog_AllThatComeBackAreCheckedAtOnce(t *testing.T) {
+	const inboxes = 15_000
+	synctest.Test(t, func(t *testing.T) {
+		store := newFakeStore(10)
+		w, stop := runWorld(t, func(c *Config) { c.History, c.MaxRooms = testHistory(store), inboxes })
+		defer stop()
+		keys := make([]Key, inboxes)
+		d := newDevice("a")
+		w.Attach(&d.Member, func(err error) {
+			if err != nil {
+				t.Errorf("Attach = %v", err)
+			}
+		})
+		for i := range keys {
+			keys[i] = Room(fmt.Sprint("log:", i))
+			w.JoinLog(&d.Member, keys[i], false, nil, func(_ Admission, err error) {
+				if err != nil {
+					t.Errorf("JoinLog = %v", err)
+				}
+			})
+		}
+		synctest.Wait()
+		for _, key := range keys {
+			at, payload := store.append(key)
+			w.DeliverLog(key, at.Epoch, Entry{Offset: at.Offset, Payload: payload})
+		}
+		w.Flush()
+		synctest.Wait()
+		for _, key := range keys {
+			store.forget(key, 1)
+			w.CheckLog(key)
+		}
+		time.Sleep(2 * resumedPause) // of the bubble
+		synctest.Wait()
+		if got := w.LogStats().Restored; got != inboxes {
+			t.Errorf("of %d logs %d were put back %v after they came back", inboxes, got, 2*resumedPause)
+		}
+		for _, key := range keys {
+			store.forget(key, 1)
+			w.CheckLog(key)
+		}
+		store.set(true)
+		time.Sleep(2 * resumedPause)
+		store.set(false)
+		time.Sleep(time.Second)
+		synctest.Wait()
+		if got := w.LogStats().Restored; got != 2*inboxes {
+			t.Errorf("%d were put back when the store could be asked again, want all %d", got-inboxes, inboxes)
+		}
+	})
 }

@@ -1,14 +1,21 @@
 package room
 
-import "slices"
+import (
+	"slices"
+	"time"
+)
 
 // A message that is lost and has no message behind it leaves no gap to be seen.
 // So logs that are silent are compared with the store, a share of them each
-// second.
+// second; all of those at once that have come back after the bus was disconnected,
+// as what a failover has lost is to be put back before anybody appends.
 
 const (
 	checkBatch = 128  // logs in one request
-	maxChecks  = 4096 // logs a second
+	maxChecks  = 4096 // logs a second, for no reason but time
+	// resumedPause is how long after the last of many logs has come back they are
+	// checked: behind them the bus is to take questions again.
+	resumedPause = 100 * time.Millisecond
 )
 
 // tick looks at everything of logs that has a time limit. Called by the hub's
@@ -16,21 +23,53 @@ const (
 func (l *logs) tick() {
 	now := l.now.Add(1)
 	var due []*log
+	routine := 0
 	all, idle := l.list(now)
 	for _, g := range all {
-		if g.tick() && len(due) < maxChecks && now-g.quiet.Load() >= ticks(l.cfg.CheckInterval) {
+		switch known := g.tick(); {
+		case !known:
+		case g.resumed.Load():
 			due = append(due, g)
+		case routine < maxChecks && now-g.quiet.Load() >= ticks(l.cfg.CheckInterval):
+			due = append(due, g)
+			routine++
 		}
 	}
 	for _, g := range idle {
 		l.forget(g)
 	}
+	l.check(due, now)
+	clear(all)
+}
+
+// checkResumed compares the logs that have come back. Called by the hub's ticker.
+func (l *logs) checkResumed() {
+	now := l.now.Load()
+	var due []*log
+	all, _ := l.list(now)
+	for _, g := range all {
+		if g.resumed.Load() && g.known() {
+			due = append(due, g)
+		}
+	}
+	l.check(due, now)
+	clear(all)
+}
+
+// check compares logs with the store.
+func (l *logs) check(due []*log, now uint32) {
 	for len(due) > 0 {
 		n := min(checkBatch, len(due))
 		l.checkTails(due[:n:n], now)
 		due = due[n:]
 	}
-	clear(all)
+}
+
+// known reports whether the log may be compared with the store.
+func (l *log) known() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.state == stateKnown && !l.busy
 }
 
 // list returns the logs that somebody is in, or was lately, and the others. The
@@ -60,11 +99,12 @@ func (l *log) tick() (known bool) {
 	return known
 }
 
-// checkTails compares logs with the store.
+// checkTails compares so many logs with the store as go into one request.
 func (l *logs) checkTails(due []*log, now uint32) {
 	keys, from := make([]Key, len(due)), make([]Position, len(due))
 	for i, g := range due {
 		g.quiet.Store(now)
+		g.resumed.Store(false)
 		g.mu.Lock()
 		keys[i], from[i] = g.key, g.pos
 		g.mu.Unlock()
@@ -72,8 +112,8 @@ func (l *logs) checkTails(due []*log, now uint32) {
 	l.cfg.Store.Positions(keys, func(at []Position, err error) {
 		if err != nil {
 			l.stats.failures.Add(1)
-			for i := range due {
-				l.hub.CheckLog(keys[i])
+			for _, g := range due {
+				g.resumed.Store(true) // at the next tick
 			}
 			return
 		}

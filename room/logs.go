@@ -17,14 +17,15 @@ type logs struct {
 	now       atomic.Uint32 // ticks since the start
 	keptBytes atomic.Int64  // what all logs keep in memory
 	stats     logCounters
-	listed    []*log // owned by the hub's ticker
+	listed    []*log        // owned by the hub's ticker
+	wake      chan struct{} // holds a token when logs have come back
 
 	mu  sync.RWMutex // guards the field below
 	all map[Key]*log
 }
 
 func newLogs(hub *Hub, cfg History) *logs {
-	l := &logs{hub: hub, cfg: cfg, all: map[Key]*log{}}
+	l := &logs{hub: hub, cfg: cfg, wake: make(chan struct{}, 1), all: map[Key]*log{}}
 	l.now.Store(1)
 	return l
 }
@@ -150,11 +151,15 @@ func (h *Hub) LogPosition(key Key) Position {
 	return g.pos
 }
 
-// CheckLog has a log compared with the store within a second or a few, since
-// messages may have been lost: the bus was disconnected.
+// CheckLog has a log compared with the store within a second, since messages may
+// have been lost: the bus was disconnected.
 func (h *Hub) CheckLog(key Key) {
 	if g := h.logs.find(key); g != nil {
-		g.quiet.Store(h.logs.now.Load() - ticks(h.logs.cfg.CheckInterval))
+		g.resumed.Store(true)
+		select {
+		case h.logs.wake <- struct{}{}:
+		default:
+		}
 	}
 }
 
