@@ -6,6 +6,7 @@ import (
 	"io"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 	"text/tabwriter"
 )
@@ -25,13 +26,19 @@ type Chaos struct {
 	Duplicated  int            `json:"duplicated"`
 	OutOfOrder  int            `json:"out_of_order"`
 	Unrecovered int            `json:"unrecovered"`  // recovered: false
-	AtRisk      int            `json:"at_risk"`      // by PUBLISH while Redis was being hit, and received by nobody
+	AtRisk      int            `json:"at_risk"`      // by PUBLISH, received by nobody, and answered by a server that was just being killed or demoted
+	Unheard     int            `json:"unheard"`      // by PUBLISH, received by nobody, around a time in which no node was connected to Redis
 	Dropped     int            `json:"dropped"`      // twice by right: on two connections, or not acknowledged in time
 	Gaps        int            `json:"gaps"`         // seen by clients
 	NewEpochs   int            `json:"new_epochs"`   // logs that began anew
 	Unnumbered  int            `json:"unnumbered"`   // messages without an offset
+	Misdated    int            `json:"misdated"`     // messages with a time at which they were not sent
 	Strangers   int            `json:"strangers"`    // messages that nobody sent, or to somebody else
 	FailedSends int            `json:"failed_sends"` // attempts of publishers that had to be repeated
+
+	Takeovers int     `json:"takeovers"`           // replicas that became masters
+	Harness   float64 `json:"harness_cores"`       // cores that clients, proxies, publishers and books used
+	Lag       float64 `json:"harness_lag_seconds"` // the longest time in which no client got to do anything
 
 	Presence ChaosPresence `json:"presence"`
 	Redis    ChaosRedis    `json:"redis"`
@@ -43,10 +50,20 @@ type Chaos struct {
 // ChaosPresence is how right watchers were about who is online.
 type ChaosPresence struct {
 	Edges   int     `json:"edges"`           // that they were told
-	Errors  int     `json:"errors"`          // times that one was wrong for longer than allowed
-	Longest float64 `json:"longest_seconds"` // of these, beyond what is allowed
-	Total   float64 `json:"total_seconds"`
-	Flaps   int     `json:"flaps"` // offline edges for users who were not away
+	Errors  int     `json:"errors"`          // times that one was wrong for longer than is due
+	Longest float64 `json:"longest_seconds"` // of these, beyond what is due
+	Total   float64 `json:"total_seconds"`   // of all of them together
+	Flaps   int     `json:"flaps"`           // offline edges for users who were not away
+	Watched float64 `json:"watched_seconds"` // of all pairs of a connected watcher and a user together
+	Judged  float64 `json:"judged_seconds"`  // of it, in which an error would have been found
+}
+
+// share is the part of the time in which an error would have been found, in percent.
+func (p ChaosPresence) share() float64 {
+	if p.Watched == 0 {
+		return 0
+	}
+	return 100 * p.Judged / p.Watched
 }
 
 // ChaosRedis is what Redis's masters had to do.
@@ -62,7 +79,9 @@ type ChaosFault struct {
 	What    string  `json:"what"`
 	At      float64 `json:"at"`           // seconds since the faults began
 	Seconds float64 `json:"seconds"`      // until all nodes were ready again
-	Back    float64 `json:"back_seconds"` // until 99 % of the clients were back in all their rooms; 0: more were there all the time
+	Back    float64 `json:"back_seconds"` // until 99 % of the clients were in all their rooms and had received something since, to half a second
+
+	Takeovers int `json:"takeovers,omitempty"` // replicas that became masters
 }
 
 // ChaosSample is the state of a run at one moment.
@@ -77,6 +96,14 @@ type ChaosSample struct {
 // remarks are what a reader must know beside the figures.
 func (c *Chaos) remarks(ends map[string]int) []string {
 	remarks := append([]string{}, c.Events...)
+	if c.AtRisk > 0 {
+		remarks = append(remarks, fmt.Sprintf("at risk, server killed: %d bare PUBLISHes were answered within a second before, or while, the server that "+
+			"answered them was killed or demoted, before it could be known whether it had passed them on; nobody received them, and they do not count as lost", c.AtRisk))
+	}
+	if c.Unheard > 0 {
+		remarks = append(remarks, fmt.Sprintf("at risk, all cut off: %d bare PUBLISHes were answered by Redis around a time in which no node was "+
+			"connected to it; nobody received them, and they do not count as lost", c.Unheard))
+	}
 	if len(c.Redis.PeakBy) > 0 {
 		remarks = append(remarks, "the commands of Redis's busiest second: "+c.Redis.busiest())
 	}
@@ -127,14 +154,21 @@ var chaosFigures = []figure{
 	{"duplicated", whole, chaos(func(c *Chaos) float64 { return float64(c.Duplicated) })},
 	{"out of order", whole, chaos(func(c *Chaos) float64 { return float64(c.OutOfOrder) })},
 	{"without an offset", whole, chaos(func(c *Chaos) float64 { return float64(c.Unnumbered) })},
+	{"with a wrong time", whole, chaos(func(c *Chaos) float64 { return float64(c.Misdated) })},
 	{"recovered: false", whole, chaos(func(c *Chaos) float64 { return float64(c.Unrecovered) })},
-	{"PUBLISH lost in Redis", whole, chaos(func(c *Chaos) float64 { return float64(c.AtRisk) })},
+	{"at risk, server killed", whole, chaos(func(c *Chaos) float64 { return float64(c.AtRisk) })},
+	{"at risk, all cut off", whole, chaos(func(c *Chaos) float64 { return float64(c.Unheard) })},
 	{"dropped by right", whole, chaos(func(c *Chaos) float64 { return float64(c.Dropped) })},
 	{"presence errors", whole, chaos(func(c *Chaos) float64 { return float64(c.Presence.Errors) })},
 	{"presence wrong, longest", seconds, chaos(func(c *Chaos) float64 { return c.Presence.Longest })},
+	{"presence wrong, total", seconds, chaos(func(c *Chaos) float64 { return c.Presence.Total })},
 	{"presence flaps", whole, chaos(func(c *Chaos) float64 { return float64(c.Presence.Flaps) })},
+	{"presence judged, %", whole, chaos(func(c *Chaos) float64 { return c.Presence.share() })},
+	{"takeovers in Redis", whole, chaos(func(c *Chaos) float64 { return float64(c.Takeovers) })},
 	{"back 99 %, slowest", seconds, chaos((*Chaos).slowest)},
 	{"peak Redis commands/s", whole, chaos(func(c *Chaos) float64 { return c.Redis.Peak })},
+	{"harness, cores", hundredth, chaos(func(c *Chaos) float64 { return c.Harness })},
+	{"harness, longest pause", seconds, chaos(func(c *Chaos) float64 { return c.Lag })},
 }
 
 // writeFaults writes the faults of a run as a table.
@@ -144,9 +178,13 @@ func (r *Result) writeFaults(w io.Writer) error {
 	}
 	fmt.Fprintf(w, "\n  %s, faults:\n\n", r.Target)
 	table := tabwriter.NewWriter(w, 0, 0, 3, ' ', 0)
-	fmt.Fprintln(table, "  at\tfault\tnodes ready\t99 % back")
+	fmt.Fprintln(table, "  at\tfault\tnodes ready\t99 % back\ttakeovers")
 	for _, f := range r.Chaos.Faults {
-		fmt.Fprintf(table, "  %.0f s\t%s\t%.1f s\t%.1f s\n", f.At, f.What, f.Seconds, f.Back)
+		takeovers := ""
+		if f.Takeovers > 0 {
+			takeovers = strconv.Itoa(f.Takeovers)
+		}
+		fmt.Fprintf(table, "  %.0f s\t%s\t%.1f s\t%.1f s\t%s\n", f.At, f.What, f.Seconds, f.Back, takeovers)
 	}
 	return table.Flush()
 }

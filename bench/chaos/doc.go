@@ -21,12 +21,24 @@
 //   - room_message and user_message of clients: when the gateway has sent the ack.
 //     What was not answered is sent again with the same id.
 //
-// A message by PUBLISH is Redis's to lose until a gateway has read it. While a
-// fault hits Redis itself or all gateways' connections to it, such messages are
-// counted apart when nobody received them ("at risk").
+// A message by PUBLISH is Redis's to lose until a gateway has read it. Those that nobody
+// received are counted apart in two cases, and as lost in all others: when the server
+// that answered was killed or demoted at the time, and when no gateway was connected to
+// Redis, because all were cut off or had given up a server that hung.
 //
-// A watcher's view of a user is wrong when it differs from the truth for longer
-// than a node's lease, the grace and two seconds together.
+// Clients are back after a fault when they are in all their rooms and have received
+// something since it struck, a pong if nothing else.
+//
+// Presence is compared with the truth for watchers of users and for members of rooms
+// with presence (ledger.Presence): news is due within the grace and two seconds, later
+// only for those whom a fault concerns. How much of the time was judged is told.
+// Limits on devices are not in a run.
+//
+// A client's clock that jumps (clock-jump) is that client's only. What the gateways
+// see of it: `timestamp` in its frames is wrong, and must not reach anybody; its pings
+// and attempts to connect come early or late; and after a jump forwards it brings a
+// new token, dated by the clock of who issues them. The gateways' own clock and Redis's
+// are the machine's, and do not jump.
 //
 // The schedule follows from the seed alone; what the processes make of it does
 // not. Faults do not overlap: each is over, and all nodes are ready again and

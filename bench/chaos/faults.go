@@ -9,7 +9,6 @@ import (
 	"github.com/ginforge/gateway/bench/chaos/ledger"
 	"github.com/ginforge/gateway/bench/chaos/player"
 	"github.com/ginforge/gateway/bench/chaos/proxy"
-	"github.com/ginforge/gateway/bench/chaos/redises"
 )
 
 // hand carries faults out.
@@ -49,17 +48,17 @@ func (h *hand) do(ctx context.Context, f Fault) error {
 func (h *hand) nodeKill(ctx context.Context, f Fault) error {
 	n := h.world.nodes[f.Node]
 	n.kill()
-	h.presence.Died()
+	h.presence.Died(f.Node)
 	pause(ctx, f.For)
 	return n.up(ctx)
 }
 
 func (h *hand) rolling(ctx context.Context, _ Fault) error {
-	for _, n := range h.world.nodes {
+	for i, n := range h.world.nodes {
 		if err := n.stop(); err != nil {
 			return err
 		}
-		h.presence.Died()
+		h.presence.Died(i)
 		if err := n.up(ctx); err != nil {
 			return err
 		}
@@ -79,92 +78,29 @@ func (h *hand) nodeStop(ctx context.Context, f Fault) error {
 	if err := n.signal(syscall.SIGSTOP); err != nil {
 		return err
 	}
-	h.isolated(ctx, f.For)
-	return n.signal(syscall.SIGCONT)
+	h.presence.Cut(f.Node)
+	pause(ctx, f.For)
+	err := n.signal(syscall.SIGCONT)
+	h.mended(ctx, f.Node)
+	return err
 }
 
-// isolated waits for as long as a node is cut off from Redis. When that may be
-// longer than its lease lasts, its users may be taken for gone.
-func (h *hand) isolated(ctx context.Context, d time.Duration) {
-	if d < lease/2 {
-		pause(ctx, d)
-		return
-	}
-	h.presence.Unsettle()
-	pause(ctx, d)
-	h.presence.Settle()
-}
-
-// master is the one of Redis's masters that a fault picks.
-func (h *hand) master(ctx context.Context, f Fault) (*redises.Server, error) {
-	masters := h.world.redis.Masters(ctx)
-	if len(masters) == 0 {
-		return nil, errors.New("chaos: Redis has no master")
-	}
-	return masters[f.Pick%len(masters)], nil
-}
-
-// risky carries out a fault that hits Redis as a whole, and keeps the books about
-// it until all nodes are connected again and have had time to listen.
-func (h *hand) risky(ctx context.Context, fault func() error) error {
-	h.book.Risk()
-	h.presence.Unsettle()
-	err := fault()
-	err = errors.Join(err, h.world.redis.WaitHealthy(ctx))
+// mended waits until all nodes are ready and connected, of which one was cut off.
+func (h *hand) mended(ctx context.Context, node int) {
 	_ = h.world.calm(ctx) // do says it again
-	h.presence.Settle()
-	pause(ctx, sequencerPause)
-	h.book.Safe()
-	return err
+	h.presence.Mend(node, false)
 }
 
-func (h *hand) redisKill(ctx context.Context, f Fault) error {
-	server, err := h.master(ctx, f)
-	if err != nil {
-		return err
-	}
-	return h.risky(ctx, func() error {
-		server.Kill()
-		pause(ctx, f.For)
-		return server.Start(ctx)
-	})
-}
-
-func (h *hand) redisStop(ctx context.Context, f Fault) error {
-	server, err := h.master(ctx, f)
-	if err != nil {
-		return err
-	}
-	return h.risky(ctx, func() error {
-		if err := server.Pause(); err != nil {
-			return err
-		}
-		pause(ctx, f.For)
-		return server.Resume()
-	})
-}
-
-func (h *hand) failover(ctx context.Context, f Fault) error {
-	return h.risky(ctx, func() error {
-		err := h.world.redis.Failover(ctx, f.Pick)
-		pause(ctx, time.Second) // until Sentinels and servers have noticed
-		return err
-	})
-}
-
-func (h *hand) cutRedis(_ context.Context, f Fault) error {
+func (h *hand) cutRedis(ctx context.Context, f Fault) error {
 	match, err := h.world.ofNode(h.world.nodes[f.Node])
-	if err == nil {
-		h.world.cutRedis(match)
+	if err != nil {
+		return err
 	}
-	return err
-}
-
-func (h *hand) cutAllRedis(ctx context.Context, _ Fault) error {
-	return h.risky(ctx, func() error {
-		h.world.cutRedis(h.world.ofNodes())
-		return nil
-	})
+	h.presence.Cut(f.Node)
+	h.world.cutRedis(match)
+	pause(ctx, 2*probeInterval) // until it has been seen
+	h.mended(ctx, f.Node)
+	return nil
 }
 
 func (h *hand) stallRedis(ctx context.Context, f Fault) error {
@@ -172,13 +108,15 @@ func (h *hand) stallRedis(ctx context.Context, f Fault) error {
 	if err != nil {
 		return err
 	}
+	h.presence.Cut(f.Node)
 	for _, s := range h.world.redis.Servers {
 		s.Front.Stall(match)
 	}
-	h.isolated(ctx, f.For)
+	pause(ctx, f.For)
 	for _, s := range h.world.redis.Servers {
 		s.Front.Resume()
 	}
+	h.mended(ctx, f.Node)
 	return nil
 }
 
@@ -192,9 +130,11 @@ func (h *hand) cutClients(_ context.Context, f Fault) error {
 }
 
 func (h *hand) stallClients(ctx context.Context, f Fault) error {
+	h.presence.Cut(f.Node)
 	h.world.balancer.Stall(func(c proxy.Conn) bool { return c.Tag == f.Node })
 	pause(ctx, f.For)
 	h.world.balancer.Resume()
+	h.presence.Mend(f.Node, true)
 	return nil
 }
 

@@ -115,6 +115,13 @@ func (n *node) well() bool {
 	return n.ready && n.linked
 }
 
+// connected reports whether the node is connected to Redis.
+func (n *node) connected() bool {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.linked
+}
+
 // probe asks /readyz, as a load balancer does.
 func (n *node) probe(ctx context.Context, client *http.Client) {
 	g := n.running()

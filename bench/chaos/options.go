@@ -63,15 +63,15 @@ func (o Options) Validate() error {
 const (
 	roomsEach  = 2  // that each client is in
 	perRoom    = 40 // members of a room, about
-	watchers   = 20
+	watchers   = 20 // and as many who are told as members of a room
 	watched    = 20 // users of each watcher
 	namespace  = "log"
 	grace      = 2 * time.Second
 	lease      = 10 * time.Second // of a node
-	slack      = 2 * time.Second
-	awayEvery  = 5 * time.Minute // how often each client leaves for a while
-	burstSize  = 400             // messages that pour into a room whose readers have stopped
-	burstBytes = 3000            // of each of them: together more than all buffers on the way
+	slack      = 2 * time.Second  // that news has besides
+	awayEvery  = 5 * time.Minute  // how often each client leaves for a while
+	burstSize  = 400              // messages that pour into a room whose readers have stopped
+	burstBytes = 3000             // of each of them: together more than all buffers on the way
 )
 
 // rooms is how many rooms there are.
@@ -89,6 +89,7 @@ func (o Options) settings(redisURL, node string) []string {
 		"engine.pong_timeout=4s",
 		"reconnect_window=3s",
 		"namespaces." + namespace + ".history.size=5000",
+		"namespaces." + namespace + ".presence=true",
 		"history.check_interval=5s",
 		"inbox.size=1000",
 		"session.max_age=1m",

@@ -76,7 +76,7 @@ func (f Fault) String() string {
 var lengths = map[Kind][2]time.Duration{
 	NodeKill:     {500 * time.Millisecond, 4 * time.Second},
 	NodeStop:     {time.Second, 8 * time.Second},
-	RedisKill:    {500 * time.Millisecond, 4 * time.Second},
+	RedisKill:    {time.Second, 10 * time.Second},                   // replicas take over after about 3 s in Sentinel, 4 s in a Cluster
 	RedisStop:    {500 * time.Millisecond, 1500 * time.Millisecond}, // shorter than what makes replicas take over
 	StallRedis:   {time.Second, 12 * time.Second},
 	StallClients: {time.Second, 12 * time.Second},
@@ -84,8 +84,9 @@ var lengths = map[Kind][2]time.Duration{
 	ClockJump:    {2 * time.Second, time.Minute}, // how far
 }
 
-// lastingStandalone are lengths where nobody takes over.
-var lastingStandalone = map[Kind][2]time.Duration{
+// lastingAlone are lengths where nobody takes over.
+var lastingAlone = map[Kind][2]time.Duration{
+	RedisKill: {500 * time.Millisecond, 4 * time.Second},
 	RedisStop: {time.Second, 6 * time.Second},
 }
 
@@ -124,8 +125,8 @@ func Plan(o Options) []Fault {
 // draw makes one fault. It draws the same numbers whatever the kind.
 func draw(r *rand.Rand, k Kind, o Options) Fault {
 	bounds := lengths[k]
-	if long, ok := lastingStandalone[k]; ok && o.Topology == redises.Standalone {
-		bounds = long
+	if alone, ok := lastingAlone[k]; ok && o.Topology == redises.Standalone {
+		bounds = alone
 	}
 	f := Fault{Kind: k, Node: r.IntN(o.Nodes), Pick: r.IntN(1 << 20), For: bounds[0] + within(r, bounds[1]-bounds[0])}
 	f.Share = 0.1 + 0.6*r.Float64()

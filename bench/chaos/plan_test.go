@@ -63,6 +63,28 @@ func TestPlan_IsFair(t *testing.T) {
 	}
 }
 
+// Where a replica can take over, some masters are dead for long enough that it does:
+// longer than it takes servers to agree on that, and to elect.
+func TestPlan_HasTakeovers(t *testing.T) {
+	const takeover = 5 * time.Second
+	for _, topology := range redises.Topologies {
+		o := options(4, topology)
+		o.Faults = []Kind{RedisKill}
+		long, longest := 0, time.Duration(0)
+		plan := Plan(o)
+		for _, f := range plan {
+			longest = max(longest, f.For)
+			if f.For >= takeover {
+				long++
+			}
+		}
+		alone := topology == redises.Standalone
+		if alone && long > 0 || !alone && (long < len(plan)/3 || long == len(plan)) || longest > 10*time.Second {
+			t.Errorf("%s: %d of %d kills are long, the longest %v", topology, long, len(plan), longest)
+		}
+	}
+}
+
 func TestPlan_Ends(t *testing.T) {
 	o := options(1, redises.Standalone)
 	o.Faults = []Kind{Failover}

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/ginforge/gateway/bench"
 	"github.com/ginforge/gateway/bench/chaos/ledger"
 )
@@ -33,16 +35,30 @@ func (r *run) conclude(ctx context.Context) {
 	}
 	c.Due, c.Delivered, c.Lost = v.Due, v.Delivered, v.Lost
 	c.Duplicated, c.OutOfOrder = v.Duplicated, v.OutOfOrder
-	c.Dropped, c.Gaps, c.AtRisk = v.Dropped, v.Gaps, v.AtRisk
+	c.Dropped, c.Gaps, c.Misdated = v.Dropped, v.Gaps, v.Misdated
+	c.AtRisk, c.Unheard = v.AtRisk[ledger.Fell], v.AtRisk[ledger.Deaf]
 	c.Unrecovered, c.NewEpochs = v.Unrecovered, v.NewEpochs
 	c.Unnumbered, c.Strangers = v.Unnumbered, v.Strange+v.Misdelivered
 	c.FailedSends = int(r.sources.failed.Load())
 	c.Presence = bench.ChaosPresence{
 		Edges: p.Edges, Errors: p.Errors, Flaps: p.Flaps, Longest: p.Longest.Seconds(), Total: p.Total.Seconds(),
+		Watched: p.Watched.Seconds(), Judged: p.Judged.Seconds(),
 	}
+	c.Takeovers, c.Lag = r.sampler.takes.Count(), r.crowd.Lag().Seconds()
+	c.Harness = (ownCPU() - r.cpu).Seconds() / time.Since(r.result.Started).Seconds()
 	c.Samples, c.Redis = r.sampler.result()
 	c.Events = append(v.Events, r.presence.Events()...)
 	ends, cancel := context.WithTimeout(ctx, time.Second)
 	defer cancel()
 	r.result.Connections = bench.Connections{Asked: r.Clients, Joined: r.crowd.Progress().Ready, Ends: r.crowd.Ends(ends)}
+}
+
+// ownCPU is what this process has used of the processors: players, proxies, publishers
+// and books, and neither gateways nor Redis.
+func ownCPU() time.Duration {
+	var used unix.Rusage
+	if err := unix.Getrusage(unix.RUSAGE_SELF, &used); err != nil {
+		return 0 // it cannot fail with these arguments
+	}
+	return time.Duration(used.Utime.Nano() + used.Stime.Nano())
 }

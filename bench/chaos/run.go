@@ -25,12 +25,14 @@ type run struct {
 	sources  *sources
 	sampler  *sampler
 	result   *bench.Result
+	cpu      time.Duration // ownCPU at the beginning
+	began    time.Time     // when the faults did
 }
 
 // Run carries out a run. The result holds what was found also when an error is
 // returned; that it is not clean is one, ErrLossy.
 func Run(ctx context.Context, o Options) (*bench.Result, error) {
-	r := &run{Options: o, result: newResult(o)}
+	r := &run{Options: o, result: newResult(o), cpu: ownCPU()}
 	if err := o.Validate(); err != nil {
 		return r.result, fmt.Errorf("chaos: %w", err)
 	}
@@ -56,7 +58,7 @@ func (r *run) start(ctx context.Context) error {
 		return err
 	}
 	r.book = ledger.New(time.Now)
-	r.presence = ledger.NewPresence(time.Now, lease+grace+slack, grace)
+	r.presence = ledger.NewPresence(time.Now, ledger.Times{Lease: lease, Grace: grace, Slack: slack})
 	rooms := make([]target, r.rooms())
 	logs := make([]int, len(rooms))
 	for i := range rooms {
@@ -153,53 +155,6 @@ func (r *run) await(ctx context.Context, timeout time.Duration, so func() bool) 
 		}
 	}
 	return nil
-}
-
-// strike carries out the schedule while a bar goes on.
-func (r *run) strike(ctx context.Context) error {
-	r.Report.Begin("seconds of faults", int64(r.Duration.Seconds()))
-	defer r.Report.End()
-	began := time.Now()
-	done := make(chan error, 1)
-	go func() { done <- r.faults(ctx, began) }()
-	tick := time.NewTicker(awaitInterval)
-	defer tick.Stop()
-	for {
-		select {
-		case err := <-done:
-			return err
-		case <-tick.C:
-			r.Report.Set(int64(min(time.Since(began), r.Duration).Seconds()))
-		}
-	}
-}
-
-// faults carries out one fault after the other.
-func (r *run) faults(ctx context.Context, began time.Time) error {
-	h := &hand{world: r.world, crowd: r.crowd, book: r.book, presence: r.presence, sources: r.sources}
-	for _, f := range Plan(r.Options) {
-		pause(ctx, time.Until(began.Add(f.At)))
-		r.closeFault()
-		at := time.Since(began)
-		r.sampler.begin()
-		err := h.do(ctx, f)
-		r.result.Chaos.Faults = append(r.result.Chaos.Faults, bench.ChaosFault{
-			Kind: string(f.Kind), What: f.String(), At: at.Seconds(), Seconds: (time.Since(began) - at).Seconds(),
-		})
-		if err != nil {
-			return fmt.Errorf("chaos: %v: %w", f, err)
-		}
-	}
-	pause(ctx, time.Until(began.Add(r.Duration)))
-	r.closeFault()
-	return ctx.Err()
-}
-
-// closeFault notes how long it took until 99 % were back after the last fault.
-func (r *run) closeFault() {
-	if n := len(r.result.Chaos.Faults); n > 0 {
-		r.result.Chaos.Faults[n-1].Back = r.sampler.back().Seconds()
-	}
 }
 
 // settle waits until everything that is due has arrived, and then a little for

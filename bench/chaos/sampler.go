@@ -19,10 +19,13 @@ type sampler struct {
 	book     *ledger.Book
 	presence *ledger.Presence
 	redis    *redises.Set
+	takes    redises.Takeovers
 
 	mu       sync.Mutex // guards the fields below
 	fault    time.Time  // when the present one began; zero before the first
-	below    time.Time  // when fewer than 99 % were there last
+	taken    int        // takeovers before it
+	doubted  bool       // whether clients were asked to show that they are there since
+	below    time.Time  // when fewer than 99 % were back last
 	samples  []bench.ChaosSample
 	peak     float64            // commands a second
 	peakBy   map[string]float64 // of which
@@ -40,6 +43,7 @@ func (s *sampler) run(ctx context.Context) {
 	var redis sync.WaitGroup
 	defer redis.Wait()
 	redis.Go(func() { s.sampleAgain(ctx) })
+	redis.Go(func() { s.takes.Watch(ctx, s.redis) })
 	tick := time.NewTicker(lookEvery)
 	defer tick.Stop()
 	for {
@@ -48,9 +52,12 @@ func (s *sampler) run(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		}
+		if s.doubt() {
+			s.crowd.Doubt(ctx)
+		}
 		p := s.crowd.Progress()
 		s.mu.Lock()
-		if p.Ready < enough(p.Wanted) {
+		if s.doubted && p.Back < enough(p.Wanted) {
 			s.below = time.Now()
 		}
 		s.mu.Unlock()
@@ -58,21 +65,37 @@ func (s *sampler) run(ctx context.Context) {
 	}
 }
 
+// doubtAfter is how long after its begin a fault has struck, and what was under way
+// before has arrived.
+const doubtAfter = 200 * time.Millisecond
+
+// doubt reports whether it is time to ask who is there.
+func (s *sampler) doubt() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.doubted || s.fault.IsZero() || time.Since(s.fault) < doubtAfter {
+		return false
+	}
+	s.doubted = true
+	return true
+}
+
 // enough is 99 % of the clients, and with few of them all but two.
 func enough(wanted int) int { return wanted - max(2, wanted/100) }
 
-// begin notes that a fault begins, and end returns how long it took until 99 %
-// were back, as far as is known by now.
+// begin notes that a fault begins, and end returns how long it took until 99 % had
+// received something since, as far as is known by now, and how many replicas have
+// taken over.
 func (s *sampler) begin() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.fault = time.Now()
+	s.fault, s.doubted, s.taken = time.Now(), false, s.takes.Count()
 }
 
-func (s *sampler) back() time.Duration {
+func (s *sampler) end() (back time.Duration, takeovers int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return max(0, s.below.Sub(s.fault))
+	return max(0, s.below.Sub(s.fault)), s.takes.Count() - s.taken
 }
 
 // sampleAgain takes a sample every second.

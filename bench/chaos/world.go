@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net/http"
+	"slices"
 	"sync"
 	"time"
 
@@ -148,6 +149,31 @@ func (w *world) calm(ctx context.Context) error {
 		case <-ctx.Done():
 			return fmt.Errorf("%w: %s: %w", ErrRestless, restless, ctx.Err())
 		}
+	}
+}
+
+// unlinked looks from now on whether there is a moment in which no node is connected to
+// Redis; seen ends that, and says.
+func (w *world) unlinked(ctx context.Context) (seen func() bool) {
+	ctx, cancel := context.WithCancel(ctx)
+	found := make(chan bool, 1)
+	go func() {
+		tick := time.NewTicker(probeInterval)
+		defer tick.Stop()
+		none := false
+		for {
+			none = none || !slices.ContainsFunc(w.nodes, (*node).connected)
+			select {
+			case <-tick.C:
+			case <-ctx.Done():
+				found <- none
+				return
+			}
+		}
+	}()
+	return func() bool {
+		cancel()
+		return <-found
 	}
 }
 

@@ -26,8 +26,13 @@ type bars struct {
 	bar *progressbar.ProgressBar
 }
 
-// Say shows a line.
-func (b *bars) Say(format string, args ...any) { fmt.Fprintf(b.w, format+"\n", args...) }
+// Say shows a line, above the bar if there is one.
+func (b *bars) Say(format string, args ...any) {
+	if b.bar != nil && !b.bar.IsFinished() {
+		_ = b.bar.Clear() // of a terminal
+	}
+	fmt.Fprintf(b.w, format+"\n", args...)
+}
 
 // Begin starts a bar.
 func (b *bars) Begin(what string, total int64) {

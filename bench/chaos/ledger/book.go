@@ -82,13 +82,10 @@ type Book struct {
 
 	mu     sync.Mutex // guards the fields below, and all seats
 	logs   []*log
-	risks  []span
+	risks  []risk
 	counts Counts
 	events []string // the first few faults, in words
 }
-
-// span is a time with an end; a zero end is not over.
-type span struct{ from, to time.Time }
 
 // Counts are what is known while a run goes on.
 type Counts struct {
@@ -105,6 +102,7 @@ type Counts struct {
 	NewEpochs    int // epochs besides the first of each log
 	BySource     [numSources]int
 	Misdelivered int // messages of a log in which the receiver has no seat
+	Misdated     int // messages with a time at which they were not sent
 }
 
 // New returns empty books; now is time.Now outside of tests.
@@ -154,36 +152,6 @@ func (b *Book) Refuse(s Stamp) {
 	defer b.mu.Unlock()
 	b.logs[s.Log].messages[s.N].status = refused
 	b.counts.Refused++
-}
-
-// Risk says that from now on, until Safe, Redis may lose what PUBLISH gave it.
-func (b *Book) Risk() {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	b.risks = append(b.risks, span{from: b.now().Add(-riskBefore)})
-}
-
-// riskBefore is how long before Redis was hit a PUBLISH that it has answered may
-// still be on its way.
-const riskBefore = time.Second
-
-// Safe ends Risk.
-func (b *Book) Safe() {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	if n := len(b.risks); n > 0 && b.risks[n-1].to.IsZero() {
-		b.risks[n-1].to = b.now()
-	}
-}
-
-// atRiskLocked reports whether Redis was being hit at a time.
-func (b *Book) atRiskLocked(at time.Time) bool {
-	for _, r := range b.risks {
-		if !at.Before(r.from) && (r.to.IsZero() || !at.After(r.to)) {
-			return true
-		}
-	}
-	return false
 }
 
 // Counts returns what is known so far.

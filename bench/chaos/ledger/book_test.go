@@ -69,7 +69,7 @@ func (s *stage) rejoin(t *testing.T, want uint64, p Position, recovered bool) {
 // Each case breaks one promise; the books must say which, and of how many
 // messages.
 func TestBook_FindsFaults(t *testing.T) {
-	type result struct{ lost, duplicated, outOfOrder, atRisk int }
+	type result struct{ lost, duplicated, outOfOrder, atRisk, deaf int }
 	for name, tt := range map[string]struct {
 		play func(t *testing.T, s *stage)
 		want result
@@ -199,23 +199,41 @@ func TestBook_FindsFaults(t *testing.T) {
 			s.toAnn(two, 2)
 			s.toAnn(one, 1)
 		}, want: result{outOfOrder: 1, lost: 1}},
-		"PUBLISH while Redis is being hit": {play: func(_ *testing.T, s *stage) {
-			s.Risk()
+		"PUBLISH while its server is killed": {play: func(_ *testing.T, s *stage) {
+			s.Risk(Fell)
 			s.publishBy(Bare, 1)
 			s.Safe()
 		}, want: result{atRisk: 1}},
-		"PUBLISH while Redis is being hit, that one got": {play: func(_ *testing.T, s *stage) {
-			s.Risk()
+		"PUBLISH while its server is killed, that one got": {play: func(_ *testing.T, s *stage) {
+			s.Risk(Fell)
 			s.toAnn(s.publishBy(Bare, 1), 1)
 			s.Safe()
 		}, want: result{lost: 1}},
-		"PUBLISH after Redis was hit": {play: func(_ *testing.T, s *stage) {
-			s.Risk()
+		"PUBLISH while all gateways are cut off": {play: func(_ *testing.T, s *stage) {
+			s.Risk(Deaf)
+			s.publishBy(Bare, 1)
+			s.Safe()
+		}, want: result{deaf: 1}},
+		"PUBLISH just before its server was killed, and long before": {play: func(_ *testing.T, s *stage) {
+			s.publishBy(Bare, 1)
+			s.clock.advance(2 * riskBefore)
+			s.publishBy(Bare, 1)
+			s.clock.advance(riskBefore / 2)
+			s.Risk(Fell)
+			s.Safe()
+		}, want: result{lost: 2, atRisk: 1}},
+		"PUBLISH while not all gateways are cut off": {play: func(_ *testing.T, s *stage) {
+			s.Risk(Deaf)
+			s.publishBy(Bare, 1)
+			s.Withdraw()
+		}, want: result{lost: 2}},
+		"PUBLISH after its server was killed": {play: func(_ *testing.T, s *stage) {
+			s.Risk(Fell)
 			s.Safe()
 			s.publishBy(Bare, 1)
 		}, want: result{lost: 2}},
-		"XADD while Redis is being hit": {play: func(_ *testing.T, s *stage) {
-			s.Risk()
+		"XADD while its server is killed": {play: func(_ *testing.T, s *stage) {
+			s.Risk(Fell)
 			s.publishBy(Stream, 1)
 			s.Safe()
 		}, want: result{lost: 2}},
@@ -231,10 +249,10 @@ func TestBook_FindsFaults(t *testing.T) {
 			s := newStage()
 			tt.play(t, s)
 			v := s.Verdict()
-			if got := (result{v.Lost, v.Duplicated, v.OutOfOrder, v.AtRisk}); got != tt.want {
+			if got := (result{v.Lost, v.Duplicated, v.OutOfOrder, v.AtRisk[Fell], v.AtRisk[Deaf]}); got != tt.want {
 				t.Errorf("found %+v, want %+v\n%s", got, tt.want, strings.Join(v.Events, "\n"))
 			}
-			tt.want.atRisk = 0
+			tt.want.atRisk, tt.want.deaf = 0, 0
 			if v.Clean() != (tt.want == result{}) {
 				t.Errorf("Clean() = %v", v.Clean())
 			}
@@ -291,5 +309,33 @@ func TestBook_Waiting(t *testing.T) {
 	s.Acknowledge(m)
 	if s.Waiting(time.Hour) {
 		t.Error("waits for what was answered")
+	}
+}
+
+// A message carries the gateway's time, or its backend's, and never that of a client
+// whose clock is wrong.
+func TestBook_WantsTheRightTime(t *testing.T) {
+	for name, tt := range map[string]struct {
+		off  time.Duration // of the time in the message
+		late time.Duration // that it arrives
+		want int
+	}{
+		"right":                   {},
+		"right, and long ago":     {late: time.Minute},
+		"of a clock ahead":        {off: 10 * time.Second, want: 1},
+		"of a clock behind":       {off: -10 * time.Second, want: 1},
+		"of a slow way, not sent": {off: 10 * time.Second, late: time.Minute},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := newStage()
+			m := s.publish()
+			sent := s.clock.at
+			s.clock.advance(tt.late)
+			s.Dated(m, sent.Add(tt.off).Unix())
+			s.Dated(Stamp{Log: 7}, 0)
+			if v := s.Verdict(); v.Misdated != tt.want {
+				t.Errorf("%d misdated, want %d: %v", v.Misdated, tt.want, v.Events)
+			}
+		})
 	}
 }

@@ -29,9 +29,11 @@
 //     acknowledged, the first must have the smaller offset; else the second is
 //     *out of order*.
 //  9. A bare PUBLISH that nobody received is *at risk*, not lost, when it was sent
-//     while Redis itself was hit (Book.Risk): an answer to PUBLISH says that Redis
-//     had the message, not that anybody else did. It is counted apart. If anybody
-//     received it, rule 1 holds.
+//     within a second before, or while, the server that answered it was killed or
+//     demoted and the gateways were not connected again: an answer to PUBLISH says
+//     that Redis had the message, not that anybody else did. The same holds, and is
+//     counted apart, while no gateway at all is connected to Redis. If anybody
+//     received it, rule 1 holds. No other fault excuses anything.
 //
 // Presence keeps the same kind of books about who is online.
 //

@@ -10,142 +10,206 @@ import (
 // Presence compares what watchers were told of users with the truth. It may be
 // used from any goroutine.
 //
-// A watcher's view of a user is wrong when it differs from the truth although
-// the truth has not changed for the allowance, nor was Redis away, nor has a node
-// ended within it: the time that a dead node's lease and the grace may take. An episode begins when a view becomes
-// wrong and lasts until it is right, or until the watcher's connection ends, since
-// nothing can be told to who is not there. An offline edge for a user who was not
-// away for as long as the grace is a flap, unless nodes were cut off from each other
-// (Unsettle): a node that cannot renew its lease is dead to the others, and so are
-// its users.
+// A watcher's view of a user is wrong when it differs from the truth for longer than
+// is due: the grace and the slack after the truth has changed. Faults give more time,
+// but only for what they concern:
+//
+//   - A node that has died leaves behind the users that were there, and those who had
+//     left it just before: those of them who have gone may be thought to be online until
+//     its lease, too, has run out.
+//   - A node that is stopped or cut off can tell nobody of its users, nor its watchers
+//     of anybody, until it is back, and then the usual time begins. If it was away for so
+//     long that its lease may have run out, users who have gone may be thought to be
+//     online until a lease has passed.
+//   - While Redis is away nobody hears of what changes. What had not changed stays
+//     true, and must be believed, unless Redis is away for so long that leases may have
+//     run out; then the same holds for everybody.
+//
+// An episode begins when a view becomes wrong and lasts until it is right, or until
+// the watcher's connection ends, since nothing can be told to who is not there. An
+// offline edge for a user who was not away for as long as the grace is a flap, if the
+// user was judged.
 type Presence struct {
-	now       func() time.Time
-	allowance time.Duration
-	grace     time.Duration
+	now   func() time.Time
+	times Times
 
 	mu       sync.Mutex // guards the fields below
 	users    map[string]*truth
-	watchers map[string]map[string]*view
-	unsettle time.Time // until when nodes could not tell each other anything
-	away     bool
-	died     time.Time // a node, last
+	watchers map[string]*watcher
+	cut      map[int]time.Time // nodes that are stopped or cut off, since when
+	away     time.Time         // since when Redis is; zero: it is not
+	checked  time.Time
 	result   PresenceResult
 	events   []string // the first few faults, in words
 }
 
-// truth is what is the case.
+// Times are how long news may take.
+type Times struct {
+	Lease time.Duration // of a node
+	Grace time.Duration // until a user who has gone is offline
+	Slack time.Duration // for everything else
+}
+
+// usual is how long a change may take to be known, without a fault.
+func (t Times) usual() time.Duration { return t.Grace + t.Slack }
+
+// longest is how long it may take when a lease has to run out first.
+func (t Times) longest() time.Duration { return t.Lease + t.usual() }
+
+// lapsed reports whether a lease may have run out in so long a time: it was renewed
+// some time before.
+func (t Times) lapsed(d time.Duration) bool { return d >= t.Lease/2 }
+
+// truth is what is the case with one user.
 type truth struct {
 	connections int
-	changed     time.Time // when it became online or offline
-	before      time.Time // when it had changed before that
+	at          map[int]int       // connections, by node
+	left        map[int]time.Time // when the last connection at a node ended
+	changed     time.Time         // when it became online or offline
+	before      time.Time         // when it had changed before that
+	last        int               // the node at which it came or went last
+	until       time.Time         // until when it is not judged
+	lingers     time.Time         // until when it may be thought to be online
+}
+
+// watcher is one connection that is told of users.
+type watcher struct {
+	node  int
+	until time.Time        // until when it is not judged
+	views map[string]*view // nil: its question was not answered yet
+	told  map[string]bool  // before the answer: which may be older than these edges
 }
 
 // view is what one watcher was told of one user.
 type view struct {
 	online  bool
+	asked   time.Time // when it was asked for
 	changed time.Time // when it was told so
+	until   time.Time // until when it is not judged
 	wrong   time.Time // since when; zero: it is right
 }
 
 // PresenceResult is what was found.
 type PresenceResult struct {
 	Edges   int           // user_status frames that watchers got
-	Errors  int           // episodes in which a watcher was wrong for longer than allowed
-	Longest time.Duration // of them, beyond the allowance
+	Errors  int           // episodes in which a watcher was wrong for longer than due
+	Longest time.Duration // of them, beyond what is due
 	Total   time.Duration // of all of them together
 	Flaps   int           // offline edges for users who were not away
+	Watched time.Duration // of all views together
+	Judged  time.Duration // of it: the time in which a wrong one would have been found
 }
 
 // NewPresence returns empty books; now is time.Now outside of tests.
-func NewPresence(now func() time.Time, allowance, grace time.Duration) *Presence {
+func NewPresence(now func() time.Time, times Times) *Presence {
 	return &Presence{
-		now: now, allowance: allowance, grace: grace,
-		users: make(map[string]*truth), watchers: make(map[string]map[string]*view),
+		now: now, times: times, users: make(map[string]*truth), watchers: make(map[string]*watcher), cut: make(map[int]time.Time),
 	}
 }
 
-// Came notes that a connection of a user is up.
-func (p *Presence) Came(user string) { p.shift(user, 1) }
+// Came notes that a connection of a user is up at a node.
+func (p *Presence) Came(user string, node int) { p.shift(user, node, 1) }
 
 // Went notes that one has ended.
-func (p *Presence) Went(user string) { p.shift(user, -1) }
+func (p *Presence) Went(user string, node int) { p.shift(user, node, -1) }
 
-func (p *Presence) shift(user string, by int) {
+func (p *Presence) shift(user string, node, by int) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	t := p.users[user]
 	if t == nil {
-		t = &truth{}
+		t = &truth{at: make(map[int]int), left: make(map[int]time.Time)}
 		p.users[user] = t
 	}
 	was := t.connections > 0
+	t.at[node] += by
+	t.last = node
+	if by < 0 {
+		t.left[node] = p.now()
+	}
 	if t.connections += by; was != (t.connections > 0) {
 		t.before, t.changed = t.changed, p.now()
 	}
 }
 
-// Watches notes the answer to a watcher's `watch`: whom it watches, and who of
-// them is online.
-func (p *Presence) Watches(watcher string, users, online []string) {
+// Asks notes that a watcher, a connection to a node, asks to be told of users.
+func (p *Presence) Asks(who string, node int) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	views := make(map[string]*view, len(users))
-	for _, u := range users {
-		views[u] = &view{changed: p.now()}
+	p.endLocked(who)
+	p.watchers[who] = &watcher{node: node, told: make(map[string]bool)}
+}
+
+// Answered notes the answer to Asks: whom it watches, and who of them is online.
+func (p *Presence) Answered(who string, users, online []string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	w := p.watchers[who]
+	if w == nil {
+		return
 	}
-	for _, u := range online {
-		if v := views[u]; v != nil {
-			v.online = true
+	w.views = make(map[string]*view, len(users))
+	for _, u := range users {
+		w.views[u] = &view{online: slices.Contains(online, u), asked: p.now(), changed: p.now()}
+		if later, told := w.told[u]; told {
+			w.views[u].online = later
 		}
 	}
-	p.endLocked(watcher)
-	p.watchers[watcher] = views
+	w.told = nil
 }
 
 // Left notes that a watcher's connection has ended.
-func (p *Presence) Left(watcher string) {
+func (p *Presence) Left(who string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.endLocked(watcher)
+	p.endLocked(who)
 }
 
 // endLocked ends the episodes of a watcher.
-func (p *Presence) endLocked(watcher string) {
-	for _, v := range p.watchers[watcher] {
+func (p *Presence) endLocked(who string) {
+	w := p.watchers[who]
+	if w == nil {
+		return
+	}
+	for _, v := range w.views {
 		p.rightLocked(v)
 	}
-	delete(p.watchers, watcher)
+	delete(p.watchers, who)
 }
 
 // Told notes an edge that a watcher was told of.
-func (p *Presence) Told(watcher, user string, online bool) {
+func (p *Presence) Told(who, user string, online bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	v := p.watchers[watcher][user]
+	w := p.watchers[who]
+	if w == nil {
+		return
+	}
+	if w.views == nil {
+		w.told[user] = online
+		return
+	}
+	v := w.views[user]
 	if v == nil {
 		return
 	}
+	now := p.now()
 	p.result.Edges++
-	if t := p.users[user]; !online && t != nil && v.online && !p.wasAwayLocked(t) && p.settledLocked() {
+	if t := p.users[user]; !online && t != nil && v.online && !p.wasAwayLocked(t) && !p.concernedLocked(t) && !now.Before(t.until) {
 		p.result.Flaps++
-		p.noteLocked("flap: %s is told that %s is offline, who has %d connections since %v", watcher, user, t.connections, p.now().Sub(t.changed))
+		p.noteLocked("flap: %s is told that %s is offline, who has %d connections since %v", who, user, t.connections, now.Sub(t.changed))
 	}
-	v.online, v.changed = online, p.now()
+	v.online, v.changed = online, now
 }
 
 // wasAwayLocked reports whether a user is away, or was for the grace within the
 // time that news may take.
 func (p *Presence) wasAwayLocked(t *truth) bool {
+	enough := p.times.Grace * 9 / 10 // clocks and rounding
 	if t.connections == 0 {
-		return p.now().Sub(t.changed) >= p.grace*9/10 // clocks and rounding
+		return p.now().Sub(t.changed) >= enough
 	}
-	return p.now().Sub(t.changed) < p.allowance && t.changed.Sub(t.before) >= p.grace*9/10
-}
-
-// settledLocked reports whether nodes can tell each other what they know, and have
-// been able to for the allowance.
-func (p *Presence) settledLocked() bool {
-	return !p.away && (p.unsettle.IsZero() || p.now().Sub(p.unsettle) > p.allowance)
+	return p.now().Sub(t.changed) < p.times.usual() && t.changed.Sub(t.before) >= enough
 }
 
 // noteLocked keeps a fault in words.
@@ -160,92 +224,4 @@ func (p *Presence) Events() []string {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return slices.Clone(p.events)
-}
-
-// Unsettle says that Redis is away: nodes cannot tell each other anything, and
-// after Settle need the allowance to catch up.
-func (p *Presence) Unsettle() {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.away = true
-}
-
-// Settle ends Unsettle.
-func (p *Presence) Settle() {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.away, p.unsettle = false, p.now()
-}
-
-// Died says that a node has ended: who had left it just before may be thought to
-// be there until its lease is over.
-func (p *Presence) Died() {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.died = p.now()
-}
-
-// Check compares all views with the truth; it is to be called a few times a
-// second.
-func (p *Presence) Check() {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	now := p.now()
-	for watcher, views := range p.watchers {
-		for user, v := range views {
-			t := p.users[user]
-			if t == nil {
-				continue
-			}
-			right := v.wrong.IsZero()
-			if p.compareLocked(now, t, v); right && !v.wrong.IsZero() {
-				p.noteLocked("wrong: %s believes since %v that %s is online: %v; %d connections since %v", watcher,
-					now.Sub(v.changed), user, v.online, t.connections, now.Sub(t.changed))
-			}
-		}
-	}
-}
-
-func (p *Presence) compareLocked(now time.Time, t *truth, v *view) {
-	if v.online == (t.connections > 0) {
-		p.rightLocked(v)
-		return
-	}
-	since := t.changed
-	for _, later := range []time.Time{p.unsettle, p.died} {
-		if later.After(since) {
-			since = later
-		}
-	}
-	due := since.Add(p.allowance)
-	if v.changed.After(due) { // it was right, or has just been asked for
-		due = v.changed
-	}
-	if !p.away && now.After(due) && v.wrong.IsZero() {
-		v.wrong = due
-		p.result.Errors++
-	}
-}
-
-// rightLocked ends an episode, if there is one.
-func (p *Presence) rightLocked(v *view) {
-	if v.wrong.IsZero() {
-		return
-	}
-	lasted := p.now().Sub(v.wrong)
-	v.wrong = time.Time{}
-	p.result.Total += lasted
-	p.result.Longest = max(p.result.Longest, lasted)
-}
-
-// Result ends all episodes and returns what was found.
-func (p *Presence) Result() PresenceResult {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	for _, views := range p.watchers {
-		for _, v := range views {
-			p.rightLocked(v)
-		}
-	}
-	return p.result
 }

@@ -5,105 +5,308 @@ import (
 	"time"
 )
 
-const (
-	allowance = 10 * time.Second
-	grace     = 2 * time.Second
-)
+// times are the tests': what changes must be known after 4 s, and after 14 s when a
+// lease has to run out first.
+var times = Times{Lease: 10 * time.Second, Grace: 2 * time.Second, Slack: 2 * time.Second}
 
-// Watchers are wrong when news takes longer than allowed, and only then.
+// pstage is a watcher "w" at node 0 that watches ann, who is at node 1, and bob, who
+// was never there.
+type pstage struct {
+	*Presence
+	clock *clock
+}
+
+// after lets time pass and looks.
+func (s *pstage) after(d time.Duration) {
+	s.clock.advance(d)
+	s.Check()
+}
+
+// goes has ann leave long after she came.
+func (s *pstage) goes() {
+	s.clock.advance(time.Minute)
+	s.Went("ann", 1)
+}
+
+func (s *pstage) told(online bool) {
+	s.Told("w", "ann", online)
+	s.Check()
+}
+
+// playPresence compares what is found, but for the times.
+func playPresence(t *testing.T, play func(*pstage), want PresenceResult) {
+	t.Helper()
+	c := newClock()
+	s := &pstage{Presence: NewPresence(c.now, times), clock: c}
+	s.Came("ann", 1)
+	s.Asks("w", 0)
+	s.Answered("w", []string{"ann", "bob"}, []string{"ann"})
+	play(s)
+	got := s.Result()
+	got.Watched, got.Judged = 0, 0
+	if got != want {
+		t.Errorf("found %+v, want %+v\n%q", got, want, s.Events())
+	}
+}
+
+// Watchers are wrong when news takes longer than is due, and only then.
 func TestPresence(t *testing.T) {
+	wrong := func(edges int, d time.Duration) PresenceResult {
+		return PresenceResult{Edges: edges, Errors: 1, Longest: d, Total: d}
+	}
 	for name, tt := range map[string]struct {
-		play func(p *Presence, c *clock)
+		play func(s *pstage)
 		want PresenceResult
 	}{
-		"told in time": {play: func(p *Presence, c *clock) {
-			p.Went("ann")
-			c.advance(9 * time.Second)
-			p.Check()
-			p.Told("w", "ann", false)
-			p.Check()
+		"told in time": {play: func(s *pstage) {
+			s.goes()
+			s.after(3 * time.Second)
+			s.told(false)
 		}, want: PresenceResult{Edges: 1}},
-		"told too late": {play: func(p *Presence, c *clock) {
-			p.Went("ann")
-			c.advance(11 * time.Second)
-			p.Check()
-			c.advance(4 * time.Second)
-			p.Told("w", "ann", false)
-			p.Check()
-		}, want: PresenceResult{Edges: 1, Errors: 1, Longest: 5 * time.Second, Total: 5 * time.Second}},
-		"never told": {play: func(p *Presence, c *clock) {
-			p.Went("ann")
-			c.advance(11 * time.Second)
-			p.Check()
-			c.advance(2 * time.Second)
-		}, want: PresenceResult{Errors: 1, Longest: 3 * time.Second, Total: 3 * time.Second}},
-		"told wrong": {play: func(p *Presence, c *clock) {
-			c.advance(time.Minute)
-			p.Told("w", "ann", false)
-			c.advance(time.Second)
-			p.Check()
-			p.Told("w", "ann", true)
-			p.Check()
+		"told too late": {play: func(s *pstage) {
+			s.goes()
+			s.after(5 * time.Second)
+			s.after(4 * time.Second)
+			s.told(false)
+		}, want: wrong(1, 5*time.Second)},
+		"never told": {play: func(s *pstage) {
+			s.goes()
+			s.after(5 * time.Second)
+			s.clock.advance(2 * time.Second)
+		}, want: wrong(0, 3*time.Second)},
+		"told wrong": {play: func(s *pstage) {
+			s.clock.advance(time.Minute)
+			s.told(false)
+			s.after(3 * time.Second)
+			s.told(true)
 		}, want: PresenceResult{Edges: 2, Errors: 1, Longest: time.Second, Total: time.Second, Flaps: 1}},
-		"back within the grace, and nobody is told": {play: func(p *Presence, c *clock) {
-			c.advance(time.Minute)
-			p.Went("ann")
-			c.advance(time.Second)
-			p.Came("ann")
-			c.advance(time.Minute)
-			p.Check()
+		"told before the client knows that it is welcome": {play: func(s *pstage) {
+			s.goes()
+			s.after(time.Second)
+			s.clock.advance(2 * time.Second)
+			s.told(false)
+			s.clock.advance(time.Minute)
+			s.told(true)
+			s.after(time.Second)
+			s.Came("ann", 1)
+			s.Check()
+		}, want: PresenceResult{Edges: 2}},
+		"told while the answer was under way": {play: func(s *pstage) {
+			s.goes()
+			s.Asks("w", 0)
+			s.Told("w", "ann", false)
+			s.Answered("w", []string{"ann"}, []string{"ann"})
+			s.after(time.Minute)
 		}},
-		"back within the grace, and told": {play: func(p *Presence, c *clock) {
-			c.advance(time.Minute)
-			p.Went("ann")
-			c.advance(time.Second)
-			p.Came("ann")
-			p.Told("w", "ann", false)
-			p.Told("w", "ann", true)
-			p.Check()
+		"back within the grace, and nobody is told": {play: func(s *pstage) {
+			s.goes()
+			s.clock.advance(time.Second)
+			s.Came("ann", 1)
+			s.after(time.Minute)
+		}},
+		"back within the grace, and told": {play: func(s *pstage) {
+			s.goes()
+			s.clock.advance(time.Second)
+			s.Came("ann", 1)
+			s.told(false)
+			s.told(true)
 		}, want: PresenceResult{Edges: 2, Flaps: 1}},
-		"a second device": {play: func(p *Presence, c *clock) {
-			p.Came("ann")
-			p.Went("ann")
-			c.advance(time.Minute)
-			p.Check()
+		"a second device": {play: func(s *pstage) {
+			s.Came("ann", 2)
+			s.Went("ann", 1)
+			s.after(time.Minute)
 		}},
-		"Redis was away": {play: func(p *Presence, c *clock) {
-			p.Unsettle()
-			p.Went("ann")
-			c.advance(time.Minute)
-			p.Check()
-			p.Settle()
-			c.advance(9 * time.Second)
-			p.Check()
-			p.Told("w", "ann", false)
+		"the watcher was away": {play: func(s *pstage) {
+			s.Left("w")
+			s.goes()
+			s.after(time.Minute)
+			s.Asks("w", 0)
+			s.Answered("w", []string{"ann"}, nil)
+			s.Check()
+		}},
+		"of two connections of a watcher the first ends": {play: func(s *pstage) {
+			s.Asks("w/1", 0)
+			s.Answered("w/1", []string{"ann"}, []string{"ann"})
+			s.Left("w")
+			s.goes()
+			s.after(5 * time.Second)
+		}, want: wrong(0, time.Second)},
+	} {
+		t.Run(name, func(t *testing.T) { playPresence(t, tt.play, tt.want) })
+	}
+}
+
+// A fault gives more time to those whom it concerns, and to nobody else.
+func TestPresence_Faults(t *testing.T) {
+	wrong := func(d time.Duration) PresenceResult { return PresenceResult{Errors: 1, Longest: d, Total: d} }
+	for name, tt := range map[string]struct {
+		play func(s *pstage)
+		want PresenceResult
+	}{
+		"her node dies": {play: func(s *pstage) {
+			s.clock.advance(time.Minute)
+			s.Died(1)
+			s.Went("ann", 1)
+			s.after(13 * time.Second)
+			s.told(false)
 		}, want: PresenceResult{Edges: 1}},
-		"a node has died in between": {play: func(p *Presence, c *clock) {
-			p.Went("ann")
-			c.advance(3 * time.Second)
-			p.Died()
-			c.advance(9 * time.Second)
-			p.Check()
-			p.Told("w", "ann", false)
+		"her node dies, and the lease has run out": {play: func(s *pstage) {
+			s.clock.advance(time.Minute)
+			s.Died(1)
+			s.Went("ann", 1)
+			s.after(15 * time.Second)
+		}, want: wrong(time.Second)},
+		"her node dies when she has just left it": {play: func(s *pstage) {
+			s.goes()
+			s.clock.advance(3 * time.Second)
+			s.Died(1)
+			s.after(9 * time.Second)
+		}},
+		"her node dies when she has left it long ago": {play: func(s *pstage) {
+			s.goes()
+			s.clock.advance(5 * time.Second)
+			s.Died(1)
+			s.Check()
+		}, want: wrong(time.Second)},
+		"her node dies, she is back elsewhere, and told to be offline": {play: func(s *pstage) {
+			s.clock.advance(time.Minute)
+			s.Died(1)
+			s.Went("ann", 1)
+			s.clock.advance(time.Second)
+			s.Came("ann", 2)
+			s.told(false)
+			s.after(5 * time.Second)
+		}, want: PresenceResult{Edges: 1, Errors: 1, Longest: time.Second, Total: time.Second, Flaps: 1}},
+		"another node dies": {play: func(s *pstage) {
+			s.goes()
+			s.Died(2)
+			s.after(5 * time.Second)
+		}, want: wrong(time.Second)},
+		"her node is cut off for a moment": {play: func(s *pstage) {
+			s.clock.advance(time.Minute)
+			s.Cut(1)
+			s.Went("ann", 1)
+			s.after(4 * time.Second)
+			s.Mend(1, false)
+			s.after(3 * time.Second)
+			s.clock.advance(2 * time.Second)
+			s.Check()
+		}, want: wrong(time.Second)},
+		"her node is cut off for longer than a lease may last": {play: func(s *pstage) {
+			s.clock.advance(time.Minute)
+			s.Cut(1)
+			s.Went("ann", 1)
+			s.after(8 * time.Second)
+			s.Mend(1, false)
+			s.after(13 * time.Second)
+			s.clock.advance(2 * time.Second)
+			s.Check()
+		}, want: wrong(time.Second)},
+		"her node's clients are cut off for long": {play: func(s *pstage) {
+			s.clock.advance(time.Minute)
+			s.Cut(1)
+			s.Went("ann", 1)
+			s.after(8 * time.Second)
+			s.Mend(1, true)
+			s.after(3 * time.Second)
+			s.clock.advance(2 * time.Second)
+			s.Check()
+		}, want: wrong(time.Second)},
+		"the watcher's node is cut off": {play: func(s *pstage) {
+			s.clock.advance(time.Minute)
+			s.Cut(0)
+			s.Went("ann", 1)
+			s.after(4 * time.Second)
+			s.Mend(0, false)
+			s.after(3 * time.Second)
+		}},
+		"another node is cut off": {play: func(s *pstage) {
+			s.goes()
+			s.Cut(2)
+			s.after(5 * time.Second)
+		}, want: wrong(time.Second)},
+		"Redis is away for a moment, and she goes": {play: func(s *pstage) {
+			s.clock.advance(time.Minute)
+			s.RedisAway()
+			s.Went("ann", 1)
+			s.after(4 * time.Second)
+			s.RedisBack()
+			s.after(3 * time.Second)
+			s.clock.advance(2 * time.Second)
+			s.Check()
+		}, want: wrong(time.Second)},
+		"Redis is away for a moment, and others are told that she goes": {play: func(s *pstage) {
+			s.clock.advance(time.Minute)
+			s.RedisAway()
+			s.told(false)
+			s.after(3 * time.Second)
+		}, want: PresenceResult{Edges: 1, Errors: 1, Longest: time.Second, Total: time.Second, Flaps: 1}},
+		"Redis is away for longer than a lease may last": {play: func(s *pstage) {
+			s.clock.advance(time.Minute)
+			s.RedisAway()
+			s.after(8 * time.Second)
+			s.told(false)
+			s.RedisBack()
+			s.after(3 * time.Second)
+			s.clock.advance(2 * time.Second)
+			s.Check()
+		}, want: PresenceResult{Edges: 1, Errors: 1, Longest: time.Second, Total: time.Second}},
+		"Redis is away for longer than a lease may last, and she goes": {play: func(s *pstage) {
+			s.clock.advance(time.Minute)
+			s.RedisAway()
+			s.Went("ann", 1)
+			s.after(8 * time.Second)
+			s.RedisBack()
+			s.after(13 * time.Second)
+			s.clock.advance(2 * time.Second)
+			s.Check()
+		}, want: wrong(time.Second)},
+		"asked while Redis was away": {play: func(s *pstage) {
+			s.clock.advance(time.Minute)
+			s.RedisAway()
+			s.clock.advance(time.Second)
+			s.Asks("w", 0)
+			s.Answered("w", []string{"ann"}, nil)
+			s.after(3 * time.Second)
+			s.RedisBack()
+			s.after(3 * time.Second)
+		}},
+		"she reads nothing for a while": {play: func(s *pstage) {
+			s.clock.advance(time.Minute)
+			s.Numb("ann", 5*time.Second)
+			s.told(false)
+			s.after(8 * time.Second)
 		}, want: PresenceResult{Edges: 1}},
-		"the watcher was away": {play: func(p *Presence, c *clock) {
-			p.Left("w")
-			p.Went("ann")
-			c.advance(time.Minute)
-			p.Check()
-			p.Watches("w", []string{"ann"}, nil)
-			p.Check()
+		"the watcher reads nothing for a while": {play: func(s *pstage) {
+			s.goes()
+			s.NumbWatcher("w", 5*time.Second)
+			s.after(6 * time.Second)
 		}},
 	} {
-		t.Run(name, func(t *testing.T) {
-			c := newClock()
-			p := NewPresence(c.now, allowance, grace)
-			p.Came("ann")
-			p.Watches("w", []string{"ann", "bob"}, []string{"ann"})
-			tt.play(p, c)
-			if got := p.Result(); got != tt.want {
-				t.Errorf("found %+v, want %+v", got, tt.want)
-			}
-		})
+		t.Run(name, func(t *testing.T) { playPresence(t, tt.play, tt.want) })
+	}
+}
+
+// The time in which a wrong view would have been found is told apart from that in
+// which it would not.
+func TestPresence_Judged(t *testing.T) {
+	c := newClock()
+	s := &pstage{Presence: NewPresence(c.now, times), clock: c}
+	s.Came("ann", 1)
+	s.Asks("w", 0)
+	s.Answered("w", []string{"ann", "bob"}, []string{"ann"})
+	for range 10 { // the first is where the time begins, up to the fourth she has just come
+		s.after(time.Second)
+	}
+	s.Cut(1)
+	s.after(time.Second)
+	s.Mend(1, false)
+	for range 9 { // four of them after the fault
+		s.after(time.Second)
+	}
+	s.Left("w")
+	s.after(time.Minute)
+	if got := s.Result(); got.Watched != 19*time.Second || got.Judged != 11*time.Second {
+		t.Errorf("judged %v of %v, want 11s of 19s", got.Judged, got.Watched)
 	}
 }

@@ -10,9 +10,9 @@ import (
 // Verdict is what became of all messages.
 type Verdict struct {
 	Counts
-	Due    int // deliveries that had to be made
-	Lost   int // of them, not made
-	AtRisk int // messages by PUBLISH that Redis answered while it was being hit, and that nobody received
+	Due    int            // deliveries that had to be made
+	Lost   int            // of them, not made
+	AtRisk [numCauses]int // messages by PUBLISH that were answered in a time of Risk, and that nobody received
 	Events []string
 }
 
@@ -42,8 +42,8 @@ func (b *Book) judgeLocked(v *Verdict, l *log, n int) {
 		if m.status != acknowledged {
 			return
 		}
-		if m.source == Bare && b.atRiskLocked(m.at) {
-			v.AtRisk++
+		if cause, risky := b.riskLocked(m.at); risky && m.source == Bare {
+			v.AtRisk[cause]++
 			return
 		}
 	}

@@ -22,8 +22,11 @@ type client struct {
 	skew   int64 // of its clock
 
 	wires   [2]wire
-	current int // of wires: the one that counts
-	ready   bool
+	current int   // of wires: the one that counts
+	ready   bool  // it has all that it wants
+	heard   bool  // something since Doubt, on a wire that is complete
+	back    bool  // both
+	askAt   int64 // of the true clock: when to find out
 	away    bool
 	backAt  int64 // of the true clock: when away ends
 
@@ -35,10 +38,11 @@ type client struct {
 
 	hushedUntil int64 // of the true clock
 	inboxEpoch  string
-	acked       uint64 // offset that was acknowledged on this connection
-	got         uint64 // offset to be acknowledged
-	watches     []string
-	talker      *talker // nil: it listens only
+	acked       uint64   // offset that was acknowledged on this connection
+	got         uint64   // offset to be acknowledged
+	watches     []string // users that it watches
+	mates       []string // users in its first room, of whom it is told as a member
+	talker      *talker  // nil: it listens only
 }
 
 func (cl *client) init(c *Crowd, i int) {
@@ -59,13 +63,7 @@ func (cl *client) init(c *Crowd, i int) {
 	cl.inbox = c.book.Sit(cl.name, c.inboxes[cl.user])
 	for k := range cl.wires {
 		cl.wires[k].lines = make([]ledger.Line, len(cl.rooms))
-	}
-	if i < c.opt.Watchers {
-		for k := range c.opt.Watched {
-			if u := (i*c.opt.Watched + k + c.opt.Watchers) % c.users; u != cl.user {
-				cl.watches = append(cl.watches, c.userID(u))
-			}
-		}
+		cl.wires[k].who = cl.name + "#" + strconv.Itoa(k)
 	}
 }
 
@@ -87,31 +85,6 @@ func (c *Crowd) request(i int) string {
 	return "/ws?device=" + cl.device() + "&token=" + string(c.signer.Token(cl.user))
 }
 
-// clock is the client's own time.
-func (cl *client) clock(now int64) int64 { return now + cl.skew }
-
-// jump moves the client's clock. What waits is due earlier after a jump forwards;
-// after one backwards it waits as long as it would have.
-func (cl *client) jump(by time.Duration) {
-	cl.skew += int64(by)
-	if by > 0 {
-		return
-	}
-	times := []*int64{&cl.reopenAt, &cl.moveAt}
-	for k := range cl.wires {
-		w := &cl.wires[k]
-		times = append(times, &w.deadline, &w.heard, &w.asked, &w.rejoinAt)
-	}
-	if cl.talker != nil {
-		times = append(times, &cl.talker.due)
-	}
-	for _, t := range times {
-		if *t != 0 {
-			*t += int64(by)
-		}
-	}
-}
-
 // tick does what is due.
 func (cl *client) tick(now int64) {
 	if cl.away {
@@ -120,6 +93,7 @@ func (cl *client) tick(now int64) {
 		}
 		return
 	}
+	cl.findOut(now)
 	if cl.hushedUntil != 0 && now >= cl.hushedUntil {
 		cl.hushedUntil = 0
 		_ = cl.crowd.fleet.Hush(cl.conn(cl.current), false) // its connection may have ended
@@ -204,20 +178,12 @@ func (cl *client) lose(reset bool) {
 
 // hush has the client read nothing for a time.
 func (cl *client) hush(d time.Duration) {
-	if cl.crowd.fleet.Hush(cl.conn(cl.current), true) == nil {
-		cl.hushedUntil = fleet.Now() + int64(d)
-	}
-}
-
-// judge notes whether the client has all it wants.
-func (cl *client) judge() {
-	ready := !cl.away && (cl.wires[cl.current].complete() || cl.wires[1-cl.current].complete())
-	if ready == cl.ready {
+	if cl.crowd.fleet.Hush(cl.conn(cl.current), true) != nil {
 		return
 	}
-	if cl.ready = ready; ready {
-		cl.crowd.ready.Add(1)
-	} else {
-		cl.crowd.ready.Add(-1)
+	cl.hushedUntil = fleet.Now() + int64(d)
+	cl.crowd.presence.Numb(cl.crowd.userID(cl.user), d)
+	for k := range cl.wires {
+		cl.crowd.presence.NumbWatcher(cl.wires[k].who, d)
 	}
 }

@@ -25,8 +25,8 @@ type Options struct {
 	Each     int           // rooms that each client is in
 	Talk     float64       // messages a second that all clients together send
 	Away     time.Duration // how often each client leaves for a while, on average; 0: never
-	Watchers int           // clients that watch others
-	Watched  int           // whom each of them watches
+	Watchers int           // clients that watch others, and as many that look who is in a room
+	Watched  int           // whom each of the first watches
 }
 
 // Crowd is the clients of a run.
@@ -48,7 +48,7 @@ type Crowd struct {
 	ends     map[string]int
 
 	// For other goroutines.
-	ready, absent, unacknowledged atomic.Int64
+	ready, back, absent, unacknowledged, lag atomic.Int64
 }
 
 // New makes a crowd with its seats in the book. Nobody connects before Run and
@@ -64,6 +64,9 @@ func New(opt Options, book *ledger.Book, presence *ledger.Presence) (*Crowd, err
 	}
 	for i := range c.clients {
 		c.clients[i].init(c, i)
+	}
+	for i := range c.clients {
+		c.mingle(i)
 	}
 	c.hireTalkers()
 	var err error
@@ -108,6 +111,7 @@ func (c *Crowd) Begin(ctx context.Context, over time.Duration) {
 // Progress is where the crowd stands.
 type Progress struct {
 	Ready          int // connected, in all their rooms and with their inbox
+	Back           int // of them, who have received something since Doubt
 	Wanted         int // clients that want to be, the others having left for a while
 	Unacknowledged int // messages on their way
 }
@@ -115,10 +119,19 @@ type Progress struct {
 // Progress says where the crowd stands.
 func (c *Crowd) Progress() Progress {
 	return Progress{
-		Ready: int(c.ready.Load()), Wanted: len(c.clients) - int(c.absent.Load()),
+		Ready: int(c.ready.Load()), Back: int(c.back.Load()), Wanted: len(c.clients) - int(c.absent.Load()),
 		Unacknowledged: int(c.unacknowledged.Load()),
 	}
 }
+
+// Doubt has every client show that it is still there (Progress.Back).
+func (c *Crowd) Doubt(ctx context.Context) {
+	c.fleet.Do(ctx, func() { c.doubt(fleet.Now()) })
+}
+
+// Lag is the longest time for which the clients did nothing, because the machine was
+// busy with something else or they were with each other.
+func (c *Crowd) Lag() time.Duration { return time.Duration(c.lag.Load()) }
 
 // Rest has everybody come back and stay, and nobody begin a new message.
 func (c *Crowd) Rest(ctx context.Context) {
@@ -202,6 +215,9 @@ const tickEvery = 20 * time.Millisecond
 func (c *Crowd) tick(now int64) int64 {
 	if now < c.nextTick() {
 		return c.nextTick()
+	}
+	if c.ticked != 0 {
+		c.lag.Store(max(c.lag.Load(), now-c.nextTick()))
 	}
 	c.ticked = now
 	for i := range c.clients {

@@ -77,7 +77,12 @@ type content struct {
 	Status   string   `json:"status"`
 	Window   int64    `json:"reconnect_window_ms"`
 	Interval int64    `json:"ping_interval"`
-	Inbox    *struct {
+	Node     string   `json:"node"`
+	Users    []struct {
+		User   string `json:"user_id"`
+		Status string `json:"status"`
+	} `json:"users"` // in answer to a question for them
+	Inbox *struct {
 		Epoch string `json:"epoch"`
 	} `json:"inbox"` // nil: the gateway does not know it yet
 }
@@ -90,6 +95,7 @@ func (c *Crowd) Message(i int, payload []byte) {
 		return
 	}
 	w.heard, w.asked = cl.clock(c.fleet.ReadAt()), 0
+	cl.sure(w)
 	if stamp, ok := cutStamp(payload); ok {
 		cl.receive(w, stamp, payload)
 		return
@@ -108,6 +114,9 @@ func (c *Crowd) Message(i int, payload []byte) {
 // receive takes a message of the run.
 func (cl *client) receive(w *wire, stamp ledger.Stamp, payload []byte) {
 	offset, _ := numberAfter(payload, `"offset":`)
+	if seconds, dated := numberAfter(payload, `"timestamp":`); dated {
+		cl.crowd.book.Dated(stamp, int64(seconds))
+	}
 	p := ledger.Position{Offset: offset}
 	for r, room := range cl.rooms {
 		if cl.crowd.opt.Rooms[room] == stamp.Log {
@@ -128,12 +137,14 @@ func (cl *client) answer(k int, f frame, more content) {
 		cl.joined(k, f)
 	case "ack", "error":
 		cl.answered(k, f, more)
+	case "presence":
+		cl.learned(k, f, more)
 	case "reconnect":
 		if k == cl.current && cl.wires[1-k].state == idle {
 			cl.moveAt = cl.clock(fleet.Now()) + more.Delay*int64(time.Millisecond) + 1
 		}
 	case "user_status":
-		cl.crowd.presence.Told(cl.name, more.User, more.Status == "online")
+		cl.crowd.presence.Told(cl.wires[k].who, more.User, more.Status == "online")
 	}
 }
 
@@ -148,17 +159,14 @@ func (cl *client) welcome(k int, more content) {
 	if more.Interval > 0 {
 		cl.interval = time.Duration(more.Interval) * time.Second
 	}
-	cl.crowd.presence.Came(cl.crowd.userID(cl.user))
+	w.node = nodeNumber(more.Node)
+	cl.crowd.presence.Came(cl.crowd.userID(cl.user), w.node)
 	cl.acked = 0 // what was sent last may have been cut off
 	if more.Inbox != nil {
 		cl.resume(w, more.Inbox.Epoch)
 	}
-	if cl.watches != nil {
-		b, _ := json.Marshal(cl.watches) // strings
-		cl.crowd.out = append(append(append(cl.crowd.out[:0], `{"type":"watch","id":"watch","content":{"users":`...), b...), `}}`...)
-		if !cl.send(k, cl.crowd.out) {
-			return
-		}
+	if cl.watches != nil && !cl.ask(k) {
+		return
 	}
 	cl.join(k)
 }
@@ -216,6 +224,9 @@ func (cl *client) joined(k int, f frame) {
 			w.joined |= 1 << r
 		}
 	}
+	if cl.mates != nil && f.ID == "j0" && !cl.ask(k) {
+		return
+	}
 	cl.settle(k)
 }
 
@@ -224,6 +235,7 @@ func (cl *client) settle(k int) {
 	w := &cl.wires[k]
 	if w.complete() {
 		w.rejoinAt = 0
+		cl.heard = true // the answer that made it so
 		if k != cl.current {
 			cl.current = k
 			cl.shut(1 - k)
@@ -244,7 +256,9 @@ func (cl *client) answered(k int, f frame, more content) {
 	}
 	switch {
 	case f.ID == "watch" && !refused:
-		cl.crowd.presence.Watches(cl.name, cl.watches, more.Online)
+		cl.crowd.presence.Answered(w.who, cl.watches, more.Online)
+	case (f.ID == "watch" || f.ID == "presence") && refused:
+		w.lookAt = cl.clock(fleet.Now()) + int64(rejoinDelay) + int64(within(cl.crowd.rand, time.Second))
 	case strings.HasPrefix(f.ID, "j") && refused:
 		w.rejoinAt = cl.clock(fleet.Now()) + int64(rejoinDelay) + int64(within(cl.crowd.rand, time.Second))
 	case cl.talker != nil && f.ID == cl.talker.id:

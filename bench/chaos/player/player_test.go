@@ -29,7 +29,7 @@ func begin(t *testing.T, n int, talk float64) *stage {
 	f := newFake(t)
 	book := ledger.New(time.Now)
 	room := book.Open("room log:0")
-	presence := ledger.NewPresence(time.Now, time.Minute, time.Minute)
+	presence := ledger.NewPresence(time.Now, ledger.Times{Lease: time.Minute, Grace: time.Minute, Slack: time.Minute})
 	c, err := New(Options{
 		Server: f.addr, Secret: "secret", Clients: n, Rooms: []int{room}, RoomName: func(int) string { return "log:0" }, Each: 1, Talk: talk,
 	}, book, presence)

@@ -74,7 +74,8 @@ func (t *talker) begin() {
 	t.id = "m" + strconv.Itoa(t.stamp.Log) + "." + strconv.Itoa(t.stamp.N)
 	b = append(append(b, `","id":"`...), t.id...)
 	b = AppendStamp(append(b, `","content":{`...), t.stamp)
-	t.payload = append(b, `,"text":"hello"}}`...)
+	b = append(b, `,"text":"hello"},"timestamp":`...)
+	t.payload = append(strconv.AppendInt(b, cl.unix(), 10), '}')
 	c.unacknowledged.Add(1)
 }
 

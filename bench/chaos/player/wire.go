@@ -22,6 +22,8 @@ const (
 // wire is one connection of a client. Times are of the client's clock.
 type wire struct {
 	state    wireState
+	who      string // its name as a watcher
+	node     int    // that it leads to, as welcome says
 	joined   uint64 // bit r: the answer for room r has come
 	want     uint64
 	lines    []ledger.Line
@@ -31,6 +33,7 @@ type wire struct {
 	heard    int64 // when something came last
 	asked    int64 // when a ping was sent that nothing has answered
 	rejoinAt int64 // when joins that are not answered are sent again
+	lookAt   int64 // when a question for users that was refused is asked again
 	delay    time.Duration
 	delayed  bool // whether the close frame gave a delay
 }
@@ -50,7 +53,7 @@ func (cl *client) open(k int, now int64) {
 	if w.state != idle {
 		return
 	}
-	*w = wire{state: opening, lines: w.lines, want: 1<<len(cl.rooms) - 1, deadline: cl.clock(now) + int64(welcomeTimeout)}
+	*w = wire{state: opening, who: w.who, lines: w.lines, want: 1<<len(cl.rooms) - 1, deadline: cl.clock(now) + int64(welcomeTimeout)}
 	cl.crowd.fleet.Reopen(cl.conn(k), now)
 }
 
@@ -68,6 +71,8 @@ func (cl *client) tend(k int, clock int64) {
 		cl.send(k, []byte(`{"type":"ping"}`))
 	case w.rejoinAt != 0 && clock >= w.rejoinAt:
 		cl.join(k)
+	case w.lookAt != 0 && clock >= w.lookAt:
+		cl.ask(k)
 	}
 }
 
@@ -113,9 +118,9 @@ func (cl *client) wentOffline(w *wire) {
 	if w.state != live {
 		return
 	}
-	cl.crowd.presence.Went(cl.crowd.userID(cl.user))
-	if cl.watches != nil {
-		cl.crowd.presence.Left(cl.name)
+	cl.crowd.presence.Went(cl.crowd.userID(cl.user), w.node)
+	if cl.watches != nil || cl.mates != nil {
+		cl.crowd.presence.Left(w.who)
 	}
 }
 

@@ -4,19 +4,20 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strconv"
 )
 
 // ErrNoReplica is returned by Failover when nobody could take over.
 var ErrNoReplica = errors.New("redises: no replica to fail over to")
 
 // Failover has a replica take over from a master in good order, as an operator
-// does before maintenance: pick chooses the master in a Cluster.
-func (s *Set) Failover(ctx context.Context, pick int) error {
+// does before maintenance.
+func (s *Set) Failover(ctx context.Context, master *Server) error {
 	switch s.Topology {
 	case Sentinel:
-		return s.sentinelFailover(ctx)
+		return s.sentinelFailover(ctx, master)
 	case Cluster:
-		return s.clusterFailover(ctx, pick)
+		return s.clusterFailover(ctx, master)
 	default:
 		return ErrNoReplica
 	}
@@ -26,12 +27,7 @@ func (s *Set) Failover(ctx context.Context, pick int) error {
 // stop first: what it takes between the promotion of a replica and its own
 // demotion, a second or two, would be lost. So it is told to refuse writes, and the
 // replicas have all that it has, before the Sentinels begin.
-func (s *Set) sentinelFailover(ctx context.Context) error {
-	masters := s.Masters(ctx)
-	if len(masters) != 1 {
-		return fmt.Errorf("redises: failover: %d masters, want 1", len(masters))
-	}
-	master := masters[0]
+func (s *Set) sentinelFailover(ctx context.Context, master *Server) error {
 	err := master.wantReplicas(ctx, len(s.Servers)) // more than there are
 	if err == nil {
 		err = s.caughtUp(ctx, master)
@@ -72,19 +68,18 @@ func (s *Set) caughtUp(ctx context.Context, master *Server) error {
 	})
 }
 
-func (s *Set) clusterFailover(ctx context.Context, pick int) error {
-	var replicas []*Server
+// clusterFailover has the replica of a master ask it for its slots.
+func (s *Set) clusterFailover(ctx context.Context, master *Server) error {
+	port := strconv.Itoa(master.Front.Port())
 	for _, server := range s.Servers {
-		if role, err := server.info(ctx, "replication", "role"); err == nil && role == "slave" {
-			replicas = append(replicas, server)
+		of, err := server.info(ctx, "replication", "master_port") // a replica has it
+		if err != nil || of != port {
+			continue
 		}
+		if err := server.admin.Do(ctx, "CLUSTER", "FAILOVER").Err(); err != nil {
+			return fmt.Errorf("redises: failover to %s: %w", server.Name, err)
+		}
+		return nil
 	}
-	if len(replicas) == 0 {
-		return ErrNoReplica
-	}
-	server := replicas[pick%len(replicas)]
-	if err := server.admin.Do(ctx, "CLUSTER", "FAILOVER").Err(); err != nil {
-		return fmt.Errorf("redises: failover to %s: %w", server.Name, err)
-	}
-	return nil
+	return ErrNoReplica
 }

@@ -2,6 +2,8 @@ package redises
 
 import (
 	"context"
+	"fmt"
+	"sync"
 	"testing"
 	"time"
 
@@ -29,6 +31,24 @@ func TestSet_KeepsWhatItAcknowledged(t *testing.T) {
 				t.Fatalf("SET: %v", err)
 			}
 			master := s.Masters(ctx)[0]
+			var takeovers Takeovers
+			watching, end := context.WithCancel(ctx)
+			var watch sync.WaitGroup
+			watch.Go(func() { takeovers.Watch(watching, s) })
+			defer watch.Wait()
+			defer end()
+			tookOver := func(times int) {
+				t.Helper()
+				err := poll(ctx, "takeovers", func() error {
+					if n := takeovers.Count(); n != times {
+						return fmt.Errorf("%d takeovers, want %d", n, times)
+					}
+					return nil
+				})
+				if err != nil {
+					t.Fatal(err)
+				}
+			}
 			if err := master.admin.Wait(ctx, 1, 5*time.Second).Err(); err != nil {
 				t.Fatalf("WAIT: %v", err)
 			}
@@ -42,6 +62,7 @@ func TestSet_KeepsWhatItAcknowledged(t *testing.T) {
 				t.Fatal(err)
 			}
 			if topology != Standalone {
+				tookOver(1)
 				if err := master.Start(ctx); err != nil {
 					t.Fatal(err)
 				}
@@ -49,8 +70,11 @@ func TestSet_KeepsWhatItAcknowledged(t *testing.T) {
 			if err := s.WaitHealthy(ctx); err != nil {
 				t.Fatal(err)
 			}
-			if err := s.Failover(ctx, 1); (err == nil) != (topology != Standalone) {
+			if err := s.Failover(ctx, s.Masters(ctx)[0]); (err == nil) != (topology != Standalone) {
 				t.Errorf("Failover = %v", err)
+			}
+			if topology != Standalone {
+				tookOver(2)
 			}
 			if err := poll(ctx, "SET", func() error { return client.Set(ctx, "key", "other", 0).Err() }); err != nil {
 				t.Error(err)
@@ -59,5 +83,25 @@ func TestSet_KeepsWhatItAcknowledged(t *testing.T) {
 				t.Errorf("Commands = %v, %v, want some pings", calls, err)
 			}
 		})
+	}
+}
+
+// A replica that becomes a master has taken over; a master that was away has not.
+func TestTakeovers(t *testing.T) {
+	var takeovers Takeovers
+	for i, tt := range []struct {
+		server, role string
+		want         int
+	}{
+		{"a", "master", 0},
+		{"b", "slave", 0},
+		{"b", "master", 1},
+		{"a", "master", 1}, // it is back, and not told yet
+		{"a", "slave", 1},
+		{"a", "master", 2},
+	} {
+		if takeovers.see(tt.server, tt.role); takeovers.Count() != tt.want {
+			t.Errorf("%d: %d takeovers, want %d", i, takeovers.Count(), tt.want)
+		}
 	}
 }

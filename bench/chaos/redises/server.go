@@ -103,8 +103,8 @@ func freePort() (int, error) {
 // addr is where the server itself listens, behind its proxy.
 func (s *Server) addr() string { return "127.0.0.1:" + strconv.Itoa(s.port) }
 
-// front is the address that everybody else uses.
-func (s *Server) front() string { return s.Front.Addr().String() }
+// Addr is the address that everybody else uses: its proxy's.
+func (s *Server) Addr() string { return s.Front.Addr().String() }
 
 // Start starts the server, or starts it again after Kill, and waits until it
 // answers and has loaded its data.

@@ -104,14 +104,14 @@ func (s *Set) URL() string {
 	case Cluster:
 		return "redis+cluster://" + strings.Join(s.fronts(), ",")
 	default:
-		return "redis://" + s.Servers[0].front()
+		return "redis://" + s.Servers[0].Addr()
 	}
 }
 
 func (s *Set) fronts() []string {
 	fronts := make([]string, len(s.Servers))
 	for i, server := range s.Servers {
-		fronts[i] = server.front()
+		fronts[i] = server.Addr()
 	}
 	return fronts
 }
@@ -145,7 +145,7 @@ func (s *Set) Masters(ctx context.Context) []*Server {
 	}
 	// One that has come back and not been told yet that it is none any more.
 	for _, server := range masters {
-		if server.front() == s.sentinelMaster(ctx) {
+		if server.Addr() == s.sentinelMaster(ctx) {
 			return []*Server{server}
 		}
 	}
