@@ -68,6 +68,9 @@ func (h *hand) redisKill(ctx context.Context, f Fault) error {
 	return h.fells(ctx, server, func() error {
 		server.Kill()
 		pause(ctx, f.For)
+		if err := h.world.redis.Replaced(ctx, server, f.For); err != nil {
+			return err
+		}
 		return server.Start(ctx)
 	})
 }

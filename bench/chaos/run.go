@@ -94,6 +94,7 @@ func (r *run) play(ctx context.Context) error {
 	err := r.gather(ctx)
 	if err == nil {
 		publishing, silence := context.WithCancel(ctx)
+		r.presence.Begin()
 		r.sources.start(publishing)
 		err = r.strike(ctx)
 		silence()
@@ -113,7 +114,7 @@ func (r *run) play(ctx context.Context) error {
 }
 
 // arrival is how many clients connect in a second at first.
-const arrival = 500
+const arrival = 300
 
 // gather waits until all clients are there.
 func (r *run) gather(ctx context.Context) error {

@@ -2,6 +2,8 @@ package ledger
 
 import (
 	"fmt"
+	"slices"
+	"strings"
 	"sync"
 	"time"
 )
@@ -164,9 +166,10 @@ func (b *Book) Counts() Counts {
 // maxEvents bounds what is kept in words: the first faults tell most.
 const maxEvents = 40
 
-// noteLocked keeps a fault in words.
+// noteLocked keeps a fault in words, and once what many receivers see.
 func (b *Book) noteLocked(format string, args ...any) {
-	if len(b.events) < maxEvents {
-		b.events = append(b.events, b.now().Format("15:04:05.000 ")+fmt.Sprintf(format, args...))
+	text := fmt.Sprintf(format, args...)
+	if len(b.events) < maxEvents && !slices.ContainsFunc(b.events, func(e string) bool { return strings.HasSuffix(e, " "+text) }) {
+		b.events = append(b.events, b.now().Format("15:04:05.000 ")+text)
 	}
 }

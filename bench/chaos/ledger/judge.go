@@ -133,6 +133,9 @@ func (p *Presence) Check() {
 		passed = 0
 	}
 	p.checked = now
+	if p.begun.IsZero() {
+		return
+	}
 	for who, w := range p.watchers {
 		_, deaf := p.cut[w.node]
 		for user, v := range w.views {
@@ -140,7 +143,7 @@ func (p *Presence) Check() {
 			if t == nil {
 				continue
 			}
-			due := latest(p.dueLocked(t), w.until, v.until)
+			due := latest(p.dueLocked(t), w.until, v.until, p.begun.Add(p.times.usual()))
 			blind := deaf || p.concernedLocked(t) || !p.away.IsZero() && v.asked.After(p.away)
 			p.result.Watched += passed
 			if !blind && now.After(due) {
@@ -153,6 +156,11 @@ func (p *Presence) Check() {
 			}
 		}
 	}
+}
+
+// begunLocked reports whether things are judged by now.
+func (p *Presence) begunLocked() bool {
+	return !p.begun.IsZero() && p.now().Sub(p.begun) >= p.times.usual()
 }
 
 // dueLocked is when others must know how things are with a user at the latest.

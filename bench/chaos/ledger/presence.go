@@ -38,6 +38,7 @@ type Presence struct {
 	watchers map[string]*watcher
 	cut      map[int]time.Time // nodes that are stopped or cut off, since when
 	away     time.Time         // since when Redis is; zero: it is not
+	begun    time.Time         // Begin; zero before
 	checked  time.Time
 	result   PresenceResult
 	events   []string // the first few faults, in words
@@ -105,6 +106,14 @@ func NewPresence(now func() time.Time, times Times) *Presence {
 	return &Presence{
 		now: now, times: times, users: make(map[string]*truth), watchers: make(map[string]*watcher), cut: make(map[int]time.Time),
 	}
+}
+
+// Begin says that everybody is there: what was not known while all came at once must be
+// known within the usual time from now on. Nothing is judged before.
+func (p *Presence) Begin() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.begun = p.now()
 }
 
 // Came notes that a connection of a user is up at a node.
@@ -195,7 +204,7 @@ func (p *Presence) Told(who, user string, online bool) {
 	}
 	now := p.now()
 	p.result.Edges++
-	if t := p.users[user]; !online && t != nil && v.online && !p.wasAwayLocked(t) && !p.concernedLocked(t) && !now.Before(t.until) {
+	if t := p.users[user]; !online && t != nil && v.online && !p.wasAwayLocked(t) && !p.concernedLocked(t) && !now.Before(t.until) && p.begunLocked() {
 		p.result.Flaps++
 		p.noteLocked("flap: %s is told that %s is offline, who has %d connections since %v", who, user, t.connections, now.Sub(t.changed))
 	}

@@ -38,6 +38,7 @@ func playPresence(t *testing.T, play func(*pstage), want PresenceResult) {
 	t.Helper()
 	c := newClock()
 	s := &pstage{Presence: NewPresence(c.now, times), clock: c}
+	s.Begin()
 	s.Came("ann", 1)
 	s.Asks("w", 0)
 	s.Answered("w", []string{"ann", "bob"}, []string{"ann"})
@@ -124,6 +125,14 @@ func TestPresence(t *testing.T) {
 			s.Answered("w", []string{"ann"}, nil)
 			s.Check()
 		}},
+		"while all come": {play: func(s *pstage) {
+			s.begun = time.Time{}
+			s.goes()
+			s.after(time.Minute)
+			s.Begin()
+			s.after(3 * time.Second)
+			s.after(2 * time.Second)
+		}, want: wrong(0, time.Second)},
 		"of two connections of a watcher the first ends": {play: func(s *pstage) {
 			s.Asks("w/1", 0)
 			s.Answered("w/1", []string{"ann"}, []string{"ann"})
@@ -292,6 +301,7 @@ func TestPresence_Faults(t *testing.T) {
 func TestPresence_Judged(t *testing.T) {
 	c := newClock()
 	s := &pstage{Presence: NewPresence(c.now, times), clock: c}
+	s.Begin()
 	s.Came("ann", 1)
 	s.Asks("w", 0)
 	s.Answered("w", []string{"ann", "bob"}, []string{"ann"})

@@ -31,6 +31,7 @@ type fake struct {
 	replay  func(uint64) int // index of the first message replayed to who has an offset
 	mute    bool             // nothing is answered
 	deaf    bool             // messages are not
+	busy    bool             // questions for users are refused
 }
 
 func newFake(t *testing.T) *fake {
@@ -51,7 +52,7 @@ func (f *fake) serve(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	defer func() { _ = c.CloseNow() }()
-	f.write(c, `{"type":"welcome","data":{"ping_interval":1,"reconnect_window_ms":20,"inbox":{"epoch":"i","offset":0}}}`)
+	f.write(c, `{"type":"welcome","data":{"ping_interval":1,"reconnect_window_ms":20,"node":"node-2","inbox":{"epoch":"i","offset":0}}}`)
 	for {
 		_, b, err := c.Read(f.ctx)
 		if err != nil {
@@ -83,23 +84,25 @@ func (f *fake) handle(c *websocket.Conn, b []byte) {
 	switch {
 	case f.mute, f.deaf && in.Type == "room_message":
 	case in.Type == "join_room":
-		f.join(c, in.Content)
+		f.join(c, in.ID, in.Content)
 	case in.Type == "room_message":
 		f.push(in.Content)
 		f.write(c, fmt.Sprintf(`{"type":"ack","id":%q}`, in.ID))
 	case in.Type == "user_message":
 		f.write(c, fmt.Sprintf(`{"type":"error","id":%q,"content":{"code":4005,"message":"not here"}}`, in.ID))
+	case in.Type == "watch" || in.Type == "presence":
+		f.status(c, in.Type, in.ID, in.Content)
 	case in.Type == "ping":
 		f.write(c, `{"type":"pong"}`)
 	}
 }
 
-func (f *fake) join(c *websocket.Conn, content []byte) {
+func (f *fake) join(c *websocket.Conn, id string, content []byte) {
 	var in struct {
 		Since *struct{ Offset uint64 }
 	}
 	_ = json.Unmarshal(content, &in) // our own client
-	f.write(c, fmt.Sprintf(`{"type":"joined","room":"log:0","epoch":"e","offset":%d,"recovered":true}`, len(f.history)))
+	f.write(c, fmt.Sprintf(`{"type":"joined","id":%q,"room":"log:0","epoch":"e","offset":%d,"recovered":true}`, id, len(f.history)))
 	f.members[c] = true
 	if in.Since == nil {
 		return
@@ -107,6 +110,26 @@ func (f *fake) join(c *websocket.Conn, content []byte) {
 	for k := f.replay(in.Since.Offset); k < len(f.history); k++ {
 		f.write(c, message(f.history[k], k+1))
 	}
+}
+
+// status tells that everybody is online, or refuses to.
+func (f *fake) status(c *websocket.Conn, kind, id string, content []byte) {
+	var in struct{ Users []string }
+	_ = json.Unmarshal(content, &in) // our own client
+	if f.busy {
+		f.write(c, fmt.Sprintf(`{"type":"error","id":%q,"content":{"code":4101,"message":"too much is asked at the moment: try again"}}`, id))
+		return
+	}
+	answer := map[string]any{"type": "ack", "id": id, "content": map[string]any{"online": in.Users}}
+	if kind == "presence" {
+		users := make([]map[string]string, len(in.Users))
+		for i, u := range in.Users {
+			users[i] = map[string]string{"user_id": u, "status": "online"}
+		}
+		answer = map[string]any{"type": kind, "id": id, "content": map[string]any{"users": users}}
+	}
+	b, _ := json.Marshal(answer) // strings
+	f.write(c, string(b))
 }
 
 func message(content []byte, offset int) string {

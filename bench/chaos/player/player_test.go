@@ -16,22 +16,36 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 // stage is a crowd at a fake server.
 type stage struct {
 	*Crowd
-	t    *testing.T
-	fake *fake
-	book *ledger.Book
-	log  int
-	ctx  context.Context
+	presence *ledger.Presence
+	t        *testing.T
+	fake     *fake
+	book     *ledger.Book
+	log      int
+	ctx      context.Context
 }
 
 // begin has n clients join; talk is what they send in a second.
 func begin(t *testing.T, n int, talk float64) *stage {
 	t.Helper()
+	return beginWith(t, n, talk, 0, &fakeOptions{})
+}
+
+// fakeOptions are what the server is like before anybody comes.
+type fakeOptions struct{ busy bool }
+
+// beginWith has so many of the clients watch others, and as many look who is in the
+// room.
+func beginWith(t *testing.T, n int, talk float64, watchers int, with *fakeOptions) *stage {
+	t.Helper()
 	f := newFake(t)
+	f.with(func() { f.busy = with.busy })
 	book := ledger.New(time.Now)
 	room := book.Open("room log:0")
-	presence := ledger.NewPresence(time.Now, ledger.Times{Lease: time.Minute, Grace: time.Minute, Slack: time.Minute})
+	presence := ledger.NewPresence(time.Now, ledger.Times{Lease: time.Second, Grace: time.Millisecond, Slack: time.Millisecond})
+	presence.Begin()
 	c, err := New(Options{
 		Server: f.addr, Secret: "secret", Clients: n, Rooms: []int{room}, RoomName: func(int) string { return "log:0" }, Each: 1, Talk: talk,
+		Watchers: watchers, Watched: n,
 	}, book, presence)
 	if err != nil {
 		t.Fatal(err)
@@ -46,7 +60,7 @@ func begin(t *testing.T, n int, talk float64) *stage {
 		}
 	})
 	c.Begin(ctx, 0)
-	s := &stage{Crowd: c, t: t, fake: f, book: book, log: room, ctx: ctx}
+	s := &stage{Crowd: c, presence: presence, t: t, fake: f, book: book, log: room, ctx: ctx}
 	s.ready()
 	return s
 }

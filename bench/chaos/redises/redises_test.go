@@ -63,6 +63,9 @@ func TestSet_KeepsWhatItAcknowledged(t *testing.T) {
 			}
 			if topology != Standalone {
 				tookOver(1)
+				if err := s.Replaced(ctx, master, time.Minute); err != nil {
+					t.Fatal(err)
+				}
 				if err := master.Start(ctx); err != nil {
 					t.Fatal(err)
 				}

@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"time"
 )
 
 // numSentinels vote by majority.
@@ -25,8 +26,8 @@ func (s *Set) startSentinel(ctx context.Context) error {
 		}
 		config := filepath.Join(filepath.Dir(sentinel.log), "sentinel.conf") // which Sentinel writes to
 		text := fmt.Sprintf("port %d\nbind 127.0.0.1\ndir %s\nsentinel monitor %s 127.0.0.1 %d 2\n"+
-			"sentinel down-after-milliseconds %[3]s 2000\nsentinel failover-timeout %[3]s 6000\n",
-			sentinel.port, filepath.Dir(sentinel.log), masterName, s.Servers[0].Front.Port())
+			"sentinel down-after-milliseconds %[3]s %[5]d\nsentinel failover-timeout %[3]s 6000\n",
+			sentinel.port, filepath.Dir(sentinel.log), masterName, s.Servers[0].Front.Port(), downAfter.Milliseconds())
 		if err := os.WriteFile(config, []byte(text), 0o600); err != nil {
 			return fmt.Errorf("redises: %w", err)
 		}
@@ -75,6 +76,46 @@ func (s *Set) sentinelMaster(ctx context.Context) string {
 	}
 	return addr[0] + ":" + addr[1]
 }
+
+// Replaced waits until a master that was killed, and has been dead for so long, can come
+// back without harm. Sentinels who have found it dead replace it even when it lives
+// again; what it then took, with the one replica that had not left it yet, would be
+// lost though acknowledged and replicated, and that is no fault of a gateway. A server
+// of a Cluster takes nothing before it has heard of the others.
+func (s *Set) Replaced(ctx context.Context, master *Server, dead time.Duration) error {
+	if s.Topology != Sentinel || dead < unnoticed {
+		return nil
+	}
+	return poll(ctx, "replace "+master.Name, func() error {
+		for _, server := range s.Servers {
+			if server == master {
+				continue
+			}
+			role, err := server.info(ctx, "replication", "role")
+			if err != nil {
+				return err
+			}
+			if role == "master" {
+				continue
+			}
+			of, err := server.info(ctx, "replication", "master_port")
+			if err != nil {
+				return err
+			}
+			if of == strconv.Itoa(master.Front.Port()) {
+				return fmt.Errorf("%s still follows it", server.Name)
+			}
+		}
+		return nil
+	})
+}
+
+// downAfter is how long a master may be silent until a Sentinel takes it for dead, and
+// unnoticed what is so much shorter that it is up again by then.
+const (
+	downAfter = 2 * time.Second
+	unnoticed = 1200 * time.Millisecond
+)
 
 // sentinelsAgree reports whether all Sentinels know each other, and a master with
 // two replicas.
