@@ -39,6 +39,15 @@ var backends = map[string]func(*testing.T) string{
 // onEach runs a test on each backend.
 func onEach(t *testing.T, test func(t *testing.T, addr string)) {
 	t.Helper()
+	if c := cluster.Load(); c != nil && strings.HasPrefix(t.Name(), "TestInACluster/") {
+		var addrs []string
+		for _, n := range c.Nodes() {
+			n.CLI("FLUSHALL")
+			addrs = append(addrs, n.Addr())
+		}
+		test(t, strings.Join(addrs, ","))
+		return
+	}
 	t.Parallel()
 	for name, start := range backends {
 		t.Run(name, func(t *testing.T) {
@@ -46,6 +55,35 @@ func onEach(t *testing.T, test func(t *testing.T, addr string)) {
 			test(t, start(t))
 		})
 	}
+}
+
+// cluster is that of TestInACluster while it runs.
+var cluster atomic.Pointer[redistest.Cluster]
+
+// TestInACluster runs tests again on a Redis Cluster of three masters, one after the
+// other: nodes reach the leases and hear each other through different ones.
+func TestInACluster(t *testing.T) {
+	t.Parallel()
+	cluster.Store(redistest.StartCluster(t, 3, 0))
+	for name, test := range map[string]func(*testing.T){
+		"see each other": TestRegistry_NodesSeeEachOther,
+		"dead node":      TestRegistry_DeadNodeIsGoneAfterItsLease,
+		"one reaper":     TestRegistry_OneReaper,
+		"stopped reaper": TestRegistry_StoppedReaperIsReplaced,
+		"killed reaper":  TestRegistry_KilledReaperIsReplaced,
+		"ask all":        TestRegistry_AskAll,
+		"tell all":       TestRegistry_TellAll,
+	} {
+		t.Run(name, test)
+	}
+}
+
+// connect makes a client of one server, or of a Cluster, whose addresses are joined.
+func connect(addr string) redis.UniversalClient {
+	if addrs := strings.Split(addr, ","); len(addrs) > 1 {
+		return redis.NewClusterClient(&redis.ClusterOptions{Addrs: addrs, Protocol: 2})
+	}
+	return redis.NewClient(&redis.Options{Addr: addr, Protocol: 2, MaxRetries: -1})
 }
 
 // testNode is a registry that runs, and hears its control channels.
@@ -59,7 +97,7 @@ type testNode struct {
 
 func start(t *testing.T, addr, id string, setup func(*testNode)) *testNode {
 	t.Helper()
-	client := redis.NewClient(&redis.Options{Addr: addr, Protocol: 2, MaxRetries: -1})
+	client := connect(addr)
 	n := &testNode{lives: make(chan Life, 100), ended: make(chan struct{})}
 	n.load.Store(&Load{Connections: 10, MaxConnections: 1000, AcceptPerSecond: 100})
 	var err error
@@ -159,7 +197,7 @@ func TestRegistry_NodesSeeEachOther(t *testing.T) {
 func TestRegistry_DeadNodeIsGoneAfterItsLease(t *testing.T) {
 	onEach(t, func(t *testing.T, addr string) {
 		a := start(t, addr, "a", nil)
-		ghost := redis.NewClient(&redis.Options{Addr: addr})
+		ghost := connect(addr)
 		defer ghost.Close()
 		r, err := New(Config{ID: "ghost", Prefix: "t:", TTL: testTTL}, ghost, func() Load { return Load{} }, zerolog.Nop())
 		if err != nil {
@@ -250,7 +288,7 @@ func TestRegistry_StoppedReaperIsReplaced(t *testing.T) {
 func TestRegistry_KilledReaperIsReplaced(t *testing.T) {
 	onEach(t, func(t *testing.T, addr string) {
 		b := start(t, addr, "b", nil)
-		client := redis.NewClient(&redis.Options{Addr: addr})
+		client := connect(addr)
 		defer client.Close()
 		a, err := New(Config{ID: "a", Prefix: "t:", TTL: testTTL}, client, func() Load { return Load{} }, zerolog.Nop())
 		if err != nil {
@@ -279,7 +317,7 @@ func TestRegistry_LostLeaseBeginsNewLife(t *testing.T) {
 		if l := <-a.lives; l != (Life{Name: "a"}) {
 			t.Fatalf("the first life is %+v, want a", l)
 		}
-		client := redis.NewClient(&redis.Options{Addr: addr})
+		client := connect(addr)
 		defer client.Close()
 		if err := client.HDel(t.Context(), "t:nodes", "@a").Err(); err != nil { // as somebody who has cleaned up
 			t.Fatal(err)

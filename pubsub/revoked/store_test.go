@@ -12,8 +12,8 @@ import (
 	"github.com/ginforge/gateway/pubsub/redistest"
 )
 
-// onBoth runs a test on a real Redis and on the embedded one.
-func onBoth(t *testing.T, test func(t *testing.T, client redis.UniversalClient)) {
+// onEach runs a test on a real Redis, on a Cluster and on the embedded one.
+func onEach(t *testing.T, test func(t *testing.T, client redis.UniversalClient)) {
 	t.Helper()
 	for name, start := range map[string]func() string{
 		"redis":    func() string { return redistest.Start(t).Addr() },
@@ -25,6 +25,11 @@ func onBoth(t *testing.T, test func(t *testing.T, client redis.UniversalClient))
 			test(t, client)
 		})
 	}
+	t.Run("cluster", func(t *testing.T) {
+		client := redis.NewClusterClient(&redis.ClusterOptions{Addrs: []string{redistest.StartCluster(t, 3, 0).Primaries[0].Addr()}})
+		t.Cleanup(func() { _ = client.Close() })
+		test(t, client)
+	})
 }
 
 func texts(t *testing.T, s *Store) (texts []string) {
@@ -41,7 +46,7 @@ func texts(t *testing.T, s *Store) (texts []string) {
 
 func TestStore(t *testing.T) {
 	t.Parallel()
-	onBoth(t, func(t *testing.T, client redis.UniversalClient) {
+	onEach(t, func(t *testing.T, client redis.UniversalClient) {
 		s := New(client, "websocket:")
 		if got := texts(t, s); len(got) > 0 {
 			t.Errorf("an empty store has %q", got)
