@@ -29,7 +29,6 @@ func TestInACluster(t *testing.T) {
 		"undertaker":           TestEdges_OfADeadNodeAndItsUndertakerDiffer,
 		"missed":               TestMissed_ANodeThatIsBackLearnsHowThingsAre,
 		"missed too much":      TestMissed_TellsEverythingWhenTheStreamIsTooShort,
-		"told when unsure":     TestCompare_TellsAgainWhenTheAnswerWasLost,
 		"admit":                TestAdmit,
 		"admit concurrently":   TestAdmit_ConcurrentNeverExceeds,
 		"places become free":   TestAdmit_PlacesBecomeFree,

@@ -323,14 +323,9 @@ func (p *Presence) writeBatch(ctx context.Context, batch []change) (err error) {
 	if !certain {
 		return errNoLease
 	}
-	here, gone := make([]any, 0, len(batch)), []any(nil)
-	for i := range batch {
-		c := &batch[i]
-		if c.state = p.node.State(c.user); c.state.Here {
-			here = append(here, c.user)
-		} else {
-			gone = append(gone, c.user)
-		}
+	batch, here, gone := p.ripe(batch)
+	if len(batch) == 0 {
+		return nil
 	}
 	// The set holds whatever has a field, so it is filled first and emptied last.
 	if err := p.index(ctx, "SADD", life, here); err != nil {
@@ -347,6 +342,29 @@ func (p *Presence) writeBatch(ctx context.Context, batch []change) (err error) {
 	}
 	p.stats.written.Add(uint64(len(batch)))
 	return p.index(ctx, "SREM", life, gone)
+}
+
+// ripe asks the node how things are with users, and returns those that can be written,
+// and the same as those who are here and those who have gone. Right after a failover
+// who has gone stays dirty: Redis may not know any more that he has come back at
+// another node, and would have others told that he is offline.
+func (p *Presence) ripe(batch []change) (ripe []change, here, gone []any) {
+	calm := p.calm()
+	ripe = batch[:0]
+	for _, c := range batch {
+		c.state = p.node.State(c.user)
+		switch {
+		case c.state.Here:
+			here = append(here, c.user)
+		case calm:
+			gone = append(gone, c.user)
+		default:
+			p.keep(c)
+			continue
+		}
+		ripe = append(ripe, c)
+	}
+	return ripe, here, gone
 }
 
 // index adds users to the set of a life, or removes them.

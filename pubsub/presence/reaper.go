@@ -24,6 +24,9 @@ func (p *Presence) look(ctx context.Context) {
 			return
 		case <-t.C:
 		}
+		if p.Stats().Waiting > 0 {
+			p.notify() // maybe they had to wait, see ripe
+		}
 		err := errors.Join(p.reapEnded(ctx), p.keepEdges(ctx), p.trimEdges(ctx))
 		if now := p.serversNow(); now != compared {
 			if verr := p.verify(ctx); verr == nil {

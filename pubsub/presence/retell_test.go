@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -188,6 +189,38 @@ func TestReap_WaitsForTheOthersAfterAFailover(t *testing.T) {
 			t.Errorf("reapEnded later = %v, %d users; want one", err, b.Stats().Reaped)
 		}
 		w.edges("u1 online watchers", "u1 offline watchers")
+	})
+}
+
+// A user comes back at another node, and a failover loses that: the node that it has
+// left says nothing until the other one has compared.
+func TestPresence_NobodyGoesOfflineUntilNodesHaveCompared(t *testing.T) {
+	onEach(t, func(t *testing.T, w *world) {
+		servers := atomic.Int64{}
+		a := w.nodeOf("a", Config{Prefix: "t:", Servers: servers.Load})
+		b := w.node("b", Policy{})
+		a.set("u1", true)
+		b.set("u1", true)
+		w.edges("u1 online watchers")
+		w.client.HDel(t.Context(), "t:presence:{u1}", "b") // what the new master lacks
+		servers.Add(1)
+		a.mu.Lock()
+		delete(a.states, "u1")
+		a.states["u2"] = State{Here: true, Name: "Two"}
+		a.mu.Unlock()
+		a.Changed("u1")
+		a.Changed("u2") // is written, and u1 would be before it
+		w.edges("u1 online watchers", "u2 online watchers")
+		b.Changed("u1")
+		b.settle()
+		a.changed.Store(0) // some time later
+		redistest.Eventually(t, patience, func() error {
+			if fields := w.client.HKeys(t.Context(), "t:presence:{u1}").Val(); !slices.Equal(fields, []string{"b"}) {
+				return fmt.Errorf("u1 is at %q, want b", fields)
+			}
+			return nil
+		})
+		w.edges("u1 online watchers", "u2 online watchers")
 	})
 }
 
