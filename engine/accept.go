@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"github.com/lesismal/nbio"
-	"github.com/lesismal/nbio/nbhttp"
 	"golang.org/x/sys/unix"
 )
 
@@ -57,8 +56,7 @@ func (e *Engine) admit(fd int, from netip.AddrPort) {
 		return
 	}
 	nb := newNBConn(fd)
-	conn := &httpConn{Conn: nb, from: from}
-	nb.SetSession(nbhttp.NewParser(conn, e.http, nbhttp.NewServerProcessor(), false, runInline))
+	nb.SetSession(&httpConn{Conn: nb, engine: e, from: from})
 	nb.OnData(e.onData)
 	if _, err := e.http.AddConn(nb); err != nil {
 		e.stats.acceptErrors.Add(1)

@@ -35,6 +35,7 @@ type Engine struct {
 	log        zerolog.Logger
 	limitedLog *limitedLog
 	http       *nbhttp.Engine
+	handler    http.Handler
 	wheel      *wheel
 	pumps      []*pump
 	deflater   *deflater
@@ -88,6 +89,7 @@ func New(cfg Config, handler http.Handler, log zerolog.Logger) (*Engine, error) 
 	slow := slowLog{ticks: slowEvery}
 	e.wheel = newWheel(cfg, e.silent, func() { slow.tick(e.log, &e.stats) })
 	silenceNbio(log)
+	e.handler = e.guard(handler)
 	e.http = nbhttp.NewEngine(nbhttp.Config{
 		Name:              "gateway",
 		NPoller:           cfg.Pollers,
@@ -95,7 +97,7 @@ func New(cfg Config, handler http.Handler, log zerolog.Logger) (*Engine, error) 
 		ReadLimit:         maxRequestBytes,
 		MaxHTTPBodySize:   1, // no endpoint takes a body
 		KeepaliveTime:     httpKeepAlive,
-		Handler:           e.guard(handler),
+		Handler:           e.handler,
 		ServerExecutor:    func(f func()) { f() },
 		SupportServerOnly: true,
 	})

@@ -32,12 +32,16 @@ func (e *Engine) recoverHTTP(w http.ResponseWriter) {
 
 // upgradedConn returns the connection that the request has become, nil if none.
 func upgradedConn(w http.ResponseWriter) *Conn {
-	res, ok := w.(*nbhttp.Response)
-	if !ok || res.Parser == nil {
-		return nil
+	var hc *httpConn
+	switch w := w.(type) {
+	case *openingResponse:
+		hc = w.conn
+	case *nbhttp.Response:
+		if w.Parser != nil {
+			hc, _ = w.Parser.Conn.(*httpConn)
+		}
 	}
-	hc, ok := res.Parser.Conn.(*httpConn)
-	if !ok {
+	if hc == nil {
 		return nil
 	}
 	t, _ := hc.Session().(*takeover)

@@ -4,12 +4,12 @@ import (
 	"cmp"
 	"crypto/sha1" //nolint:gosec // RFC 6455 §4.2.2 asks for SHA-1
 	"encoding/base64"
+	"errors"
 	"fmt"
 	"net/http"
 	"strings"
 	"time"
 
-	"github.com/lesismal/nbio"
 	"github.com/lesismal/nbio/nbhttp"
 )
 
@@ -84,11 +84,7 @@ func (e *Engine) upgrade(w http.ResponseWriter, r *http.Request, ep *Endpoint, p
 	if herr := e.checkRequest(r); herr != nil {
 		return herr
 	}
-	nb, parser, err := hijack(w)
-	if err != nil {
-		return err
-	}
-	c.nb, c.ep, c.handler = nb, ep, h
+	c.ep, c.handler = ep, h
 	c.seen.Store(e.wheel.now.Load())
 	var extensions string
 	if o, ok := acceptableOffer(r.Header); ok && e.cfg.Compression.Enabled {
@@ -96,14 +92,13 @@ func (e *Engine) upgrade(w http.ResponseWriter, r *http.Request, ep *Endpoint, p
 		c.windowBits = cmp.Or(o.windowBits, maxWindowBits)
 		extensions = o.response()
 	}
-	_ = nb.SetReadDeadline(time.Time{}) // drops the timer that an earlier plain request left
-	e.stats.webSockets.Add(1)
-
 	key := r.Header.Get("Sec-Websocket-Key")
 	c.wmu.Lock() // no ping of the wheel gets in front of the response
 	defer c.wmu.Unlock()
-	nb.SetSession((*takeover)(c))
-	parser.ParserCloser = (*takeover)(c)
+	if err := hijack(w, c); err != nil {
+		return err
+	}
+	e.stats.webSockets.Add(1)
 	e.wheel.add(c)
 	if soon {
 		c.hold(key, protocol, extensions)
@@ -134,26 +129,42 @@ func (refused) OnCaughtUp()              {}
 func (refused) OnDeadline()              {}
 func (refused) OnClose(CloseCode)        {}
 
-// hijack takes the connection out of nbhttp's hands.
-func hijack(w http.ResponseWriter) (*nbio.Conn, *nbhttp.Parser, error) {
+// hijack takes the connection of a request over, so that bytes that are still to come
+// go to the session that becomes c.
+func hijack(w http.ResponseWriter, c *Conn) error {
+	if r, ok := w.(*openingResponse); ok {
+		if r.conn.Session() != any(r.conn) {
+			return errTaken
+		}
+		c.nb = r.conn.Conn
+		c.nb.SetSession((*takeover)(c))
+		return nil
+	}
 	hj, ok := w.(http.Hijacker)
 	if !ok {
-		return nil, nil, fmt.Errorf("engine: %T cannot be upgraded", w)
+		return fmt.Errorf("engine: %T cannot be upgraded", w)
 	}
 	conn, _, err := hj.Hijack()
 	if err != nil {
-		return nil, nil, fmt.Errorf("engine: hijack: %w", err)
+		return fmt.Errorf("engine: hijack: %w", err)
 	}
 	hc, ok := conn.(*httpConn)
 	if !ok {
-		return nil, nil, fmt.Errorf("engine: %T is not a connection of this engine", conn)
+		return fmt.Errorf("engine: %T is not a connection of this engine", conn)
 	}
 	parser, ok := hc.Session().(*nbhttp.Parser)
 	if !ok {
-		return nil, nil, fmt.Errorf("engine: connection has been upgraded before")
+		return errTaken
 	}
-	return hc.Conn, parser, nil
+	c.nb = hc.Conn
+	_ = c.nb.SetReadDeadline(time.Time{}) // drops the timer that an earlier plain request left
+	c.nb.SetSession((*takeover)(c))
+	parser.ParserCloser = (*takeover)(c)
+	return nil
 }
+
+// errTaken is returned for a second upgrade of one connection.
+var errTaken = errors.New("engine: connection has been upgraded before")
 
 // acceptGUID is the constant of RFC 6455 §1.3.
 const acceptGUID = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"

@@ -14,18 +14,24 @@ const maxLater = 10 * time.Second
 // any goroutine, once; the connection ends with it. It is called in the HTTP
 // handler, which then writes nothing itself.
 func (e *Engine) Later(w http.ResponseWriter) (answer func(status int, header http.Header, body []byte), err error) {
-	nb, parser, err := hijack(w)
+	c, err := e.plainConn(w)
 	if err != nil {
 		return nil, err
 	}
-	c := &Conn{nb: nb, ep: e.NewEndpoint(Limits{}), handler: refused{}}
+	return c.answer, nil
+}
+
+// plainConn takes the connection of a request over for a single answer. The wheel cuts
+// it when that, or the peer's end of the stream, takes too long.
+func (e *Engine) plainConn(w http.ResponseWriter) (*Conn, error) {
+	c := &Conn{ep: e.NewEndpoint(Limits{}), handler: refused{}}
 	c.flags.Store(flagPlain | flagCloseSent | flagDiscard) // no pings, and nothing is read any more
-	_ = nb.SetReadDeadline(time.Time{})
-	nb.SetSession((*takeover)(c))
-	parser.ParserCloser = (*takeover)(c)
+	if err := hijack(w, c); err != nil {
+		return nil, err
+	}
 	e.wheel.add(c)
 	e.wheel.after(maxLater, dueEntry{conn: c, closing: true})
-	return c.answer, nil
+	return c, nil
 }
 
 // answer sends an HTTP response and ends our half of the stream behind it; the

@@ -8,6 +8,7 @@ import (
 	"net/netip"
 	"os"
 	"sync"
+	"unsafe"
 
 	"golang.org/x/sys/unix"
 )
@@ -21,6 +22,10 @@ type listener struct {
 	fd   int // of file, in blocking mode
 	addr net.Addr
 	stop sync.Once
+
+	// peer is where accept4 puts the address; owned by the goroutine that calls accept.
+	peer    unix.RawSockaddrAny
+	peerLen uint32
 }
 
 // openListener binds addr as net.Listen does, host names and both IP versions
@@ -56,10 +61,10 @@ var errListenerClosed = errors.New("engine: listener closed")
 // pass. Called by one goroutine.
 func (l *listener) accept() (fd int, from netip.AddrPort, err error) {
 	for {
-		fd, sa, err := unix.Accept4(l.fd, unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC)
+		fd, err := l.accept4()
 		switch {
 		case err == nil:
-			return fd, addrPort(sa), nil
+			return fd, addrPort(&l.peer), nil
 		case errors.Is(err, unix.EINVAL), errors.Is(err, unix.EBADF):
 			return 0, netip.AddrPort{}, errListenerClosed
 		case errors.Is(err, unix.EINTR), errors.Is(err, unix.ECONNABORTED):
@@ -81,12 +86,31 @@ func (l *listener) free() {
 	_ = l.file.Close() // nothing was written to it
 }
 
-func addrPort(sa unix.Sockaddr) netip.AddrPort {
-	switch sa := sa.(type) {
-	case *unix.SockaddrInet4:
-		return netip.AddrPortFrom(netip.AddrFrom4(sa.Addr), uint16(sa.Port))
-	case *unix.SockaddrInet6:
-		return netip.AddrPortFrom(netip.AddrFrom16(sa.Addr).Unmap(), uint16(sa.Port))
+// accept4 is accept4(2). That of package unix allocates two addresses for each
+// connection.
+func (l *listener) accept4() (fd int, err error) {
+	l.peerLen = unix.SizeofSockaddrAny
+	r, _, errno := unix.Syscall6(unix.SYS_ACCEPT4, uintptr(l.fd),
+		uintptr(unsafe.Pointer(&l.peer)), uintptr(unsafe.Pointer(&l.peerLen)), unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC, 0, 0)
+	if errno != 0 {
+		return 0, errno
+	}
+	return int(r), nil
+}
+
+// addrPort reads what accept4(2) has written.
+func addrPort(sa *unix.RawSockaddrAny) netip.AddrPort {
+	port := func(p *uint16) uint16 { // in the network's order
+		b := (*[2]byte)(unsafe.Pointer(p))
+		return uint16(b[0])<<8 | uint16(b[1])
+	}
+	switch sa.Addr.Family {
+	case unix.AF_INET:
+		in4 := (*unix.RawSockaddrInet4)(unsafe.Pointer(sa))
+		return netip.AddrPortFrom(netip.AddrFrom4(in4.Addr), port(&in4.Port))
+	case unix.AF_INET6:
+		in6 := (*unix.RawSockaddrInet6)(unsafe.Pointer(sa))
+		return netip.AddrPortFrom(netip.AddrFrom16(in6.Addr).Unmap(), port(&in6.Port))
 	default:
 		return netip.AddrPort{}
 	}

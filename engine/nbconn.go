@@ -2,8 +2,6 @@ package engine
 
 import (
 	"errors"
-	"net"
-	"net/netip"
 	"reflect"
 	"unsafe"
 
@@ -49,23 +47,3 @@ func newNBConn(fd int) *nbio.Conn {
 	*(*nbio.ConnType)(unsafe.Add(unsafe.Pointer(nb), nbType)) = nbio.ConnTypeTCP
 	return nb
 }
-
-// httpConn is a connection until it is upgraded: nbhttp asks it for the peer's
-// address, which nb does not keep.
-type httpConn struct {
-	*nbio.Conn
-	from netip.AddrPort
-}
-
-// RemoteAddr is the peer's address. nbhttp asks for every request, only to have it
-// as a string.
-func (c *httpConn) RemoteAddr() net.Addr { return (*peerAddr)(&c.from) }
-
-// peerAddr is an address and port as package net wants it.
-type peerAddr netip.AddrPort
-
-// Network implements net.Addr.
-func (*peerAddr) Network() string { return "tcp" }
-
-// String implements net.Addr: "192.0.2.1:25" or "[2001:db8::1]:80".
-func (a *peerAddr) String() string { return netip.AddrPort(*a).String() }

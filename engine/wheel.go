@@ -39,9 +39,18 @@ type slot struct {
 
 // dueSlot holds what ends at one tick.
 type dueSlot struct {
-	mu      sync.Mutex
-	entries []dueEntry // guarded by mu
+	mu     sync.Mutex
+	chunks []*dueChunk // guarded by mu
 }
+
+// dueChunk is a part of a slot. In a storm of connects a slot gets tens of thousands of
+// entries; chunks are used again, and nothing is copied to grow.
+type dueChunk struct {
+	n       int
+	entries [64]dueEntry
+}
+
+var dueChunks = sync.Pool{New: func() any { return new(dueChunk) }}
 
 // dueEntry is checked again when its time comes: it may have become void.
 type dueEntry struct {
@@ -116,20 +125,28 @@ func (w *wheel) members(i uint32) []*Conn {
 func (w *wheel) expire(now uint32) {
 	s := &w.due[now%uint32(len(w.due))]
 	s.mu.Lock()
-	entries := s.entries
-	s.entries = nil
+	chunks := s.chunks
+	s.chunks = nil
 	s.mu.Unlock()
-	for _, e := range entries {
-		switch {
-		case e.http != nil:
-			cutHTTP(e.http)
-		case e.held:
-			e.conn.respondLate()
-		case e.closing:
-			e.conn.shutdown(true)
-		default:
-			e.conn.expire(now)
+	for _, chunk := range chunks {
+		for _, e := range chunk.entries[:chunk.n] {
+			e.expire(now)
 		}
+		*chunk = dueChunk{} // it must not keep what is closed meanwhile
+		dueChunks.Put(chunk)
+	}
+}
+
+func (e dueEntry) expire(now uint32) {
+	switch {
+	case e.http != nil:
+		cutHTTP(e.http)
+	case e.held:
+		e.conn.respondLate()
+	case e.closing:
+		e.conn.shutdown(true)
+	default:
+		e.conn.expire(now)
 	}
 }
 
@@ -137,7 +154,14 @@ func (w *wheel) expire(now uint32) {
 func (w *wheel) at(t uint32, e dueEntry) {
 	s := &w.due[t%uint32(len(w.due))]
 	s.mu.Lock()
-	s.entries = append(s.entries, e)
+	last := len(s.chunks) - 1
+	if last < 0 || s.chunks[last].n == len(s.chunks[last].entries) {
+		s.chunks = append(s.chunks, dueChunks.Get().(*dueChunk))
+		last++
+	}
+	chunk := s.chunks[last]
+	chunk.entries[chunk.n] = e
+	chunk.n++
 	s.mu.Unlock()
 }
 

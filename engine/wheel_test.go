@@ -254,7 +254,7 @@ func TestWheel_CutsWhatIsNotUpgradedInTime(t *testing.T) {
 		for i := range e.wheel.due {
 			s := &e.wheel.due[i]
 			s.mu.Lock()
-			n := len(s.entries)
+			n := len(s.chunks)
 			s.mu.Unlock()
 			if n > 0 {
 				return nil

@@ -51,7 +51,7 @@ func (d *devices) set(session uint32, name string) {
 	if d.names == nil {
 		d.names = map[uint32]string{}
 	}
-	d.names[session] = name
+	d.names[session] = strings.Clone(name) // else all of the request would be kept
 }
 
 func (d *devices) of(session uint32) string {
