@@ -19,7 +19,7 @@ const bearer = "bearer"
 // offers bearer, as the client spells it, wherever the token was found: a
 // browser gives up a connection that takes none of its subprotocols.
 func FromRequest(r *http.Request, cookie string) (token, subprotocol string) {
-	subprotocol, offered := fromSubprotocols(r.Header.Values("Sec-WebSocket-Protocol"))
+	subprotocol, offered := fromSubprotocols(r.Header["Sec-Websocket-Protocol"]) // as net/http spells it
 	if token = fromQuery(r.URL.RawQuery); token != "" {
 		return token, subprotocol
 	}
