@@ -25,7 +25,11 @@ func (c Connect) What() string {
 	if c.P.Arrival > 0 {
 		pace = fmt.Sprintf("at %.0f a second, whether the server keeps up or not", c.P.Arrival)
 	}
-	return fmt.Sprintf("%d users connect with a token each and join a room, %s", c.P.Connections, pace)
+	join := " and join a room"
+	if c.P.Rooms == 0 {
+		join = ""
+	}
+	return fmt.Sprintf("%d users connect with a token each%s, %s", c.P.Connections, join, pace)
 }
 
 // Run connects everybody.

@@ -18,7 +18,10 @@ var gatewayOnly = []string{"gateway"}
 // ShortSuite is a selection that takes about five minutes.
 func ShortSuite() []Job {
 	few := []string{"gateway", "floor --threads 2", "gws", "gorilla", "centrifuge"}
+	alone := storm(15_000)
+	alone.Rooms = 0
 	return []Job{
+		{Connect{alone}, gatewayOnly},
 		{Idle{storm(15_000)}, gatewayOnly},
 		{Fanout{single(15_000)}, few},
 		{Fanout{bursts(15_000)}, []string{"gateway", "floor --threads 2 --burst", "gws"}},
@@ -40,8 +43,11 @@ func FullSuite() []Job {
 	personal.Personal = true
 	paced := storm(15_000)
 	paced.Arrival = 1000
+	alone := storm(15_000)
+	alone.Rooms = 0
 	jobs := []Job{
 		{Connect{storm(15_000)}, slices.Concat([]string{"gateway"}, peers)},
+		{Connect{alone}, gatewayOnly},
 		{Connect{paced}, gatewayOnly},
 		{Idle{storm(15_000)}, slices.Concat([]string{"gateway"}, peers)},
 		{Idle{personal}, gatewayOnly},
