@@ -17,7 +17,8 @@
 // log as the Appender waits for. What comes of it is the same whoever takes it, its
 // time included, so that a node can put back what another has appended.
 //
-// What cannot be delivered is poison: it is set aside in another stream with the
+// Ids of entries grow, also over a failover to a master whose clock is behind: see
+// again.go. What cannot be delivered is poison: it is set aside in another stream with the
 // reason, counted, and stops nothing.
 //
 //	PREFIX publish            stream; fields channel, message, id

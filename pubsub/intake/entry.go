@@ -33,7 +33,8 @@ type entry struct {
 	dedupe  string // "" for none
 	message Message
 	raw     map[string]any
-	poison  error // why it cannot be delivered
+	poison  error  // why it cannot be delivered
+	behind  string // a later place that was taken already, before this one
 }
 
 // The reasons for which an entry is poison before anybody looks at its message.
@@ -100,10 +101,16 @@ func timeOf(id string) time.Time {
 func (i *Intake) append(e entry) stream.Append {
 	a := stream.Append{
 		Key: e.message.Log, Rules: e.message.Rules, Payload: e.message.Payload,
-		Dedupe: e.dedupe, DedupeWindow: i.cfg.DedupeWindow, Order: stream.Order{Lane: lane, Place: e.place},
-	}
-	if a.Dedupe == "" { // known again when a failover has lost the lane
-		a.Dedupe = "x." + e.place
+		Dedupe: e.key(), DedupeWindow: i.cfg.DedupeWindow, Order: stream.Order{Lane: lane, Place: e.place},
 	}
 	return a
+}
+
+// key is by what an entry is known again: also when a failover has lost the lane,
+// or the clock of the new master is behind.
+func (e entry) key() string {
+	if e.dedupe == "" {
+		return "x." + e.place
+	}
+	return e.dedupe
 }

@@ -189,28 +189,28 @@ func (i *Intake) do(ctx context.Context, messages []redis.XMessage) error {
 			logged = append(logged, e)
 		}
 	}
-	more, err := i.appendAll(ctx, logged)
+	more, late, err := i.appendAll(ctx, logged)
 	if err != nil {
 		return err
 	}
-	published, err := i.publish(ctx, plain)
+	later, err := i.publish(ctx, plain)
 	if err != nil {
 		return err
-	}
-	for _, isNew := range published {
-		i.count(!isNew)
 	}
 	if err := i.setAside(ctx, append(poison, more...)); err != nil {
+		return err
+	}
+	if err := i.again(ctx, append(late, later...)); err != nil {
 		return err
 	}
 	return i.forget(ctx, ids)
 }
 
 // appendAll appends entries to their logs. It returns those that no log will ever
-// take.
-func (i *Intake) appendAll(ctx context.Context, entries []entry) (poison []entry, err error) {
+// take, and those that seem to come too late.
+func (i *Intake) appendAll(ctx context.Context, entries []entry) (poison, late []entry, err error) {
 	if len(entries) == 0 {
-		return nil, nil
+		return nil, nil, nil
 	}
 	batch := make([]stream.Append, len(entries))
 	for n, e := range entries {
@@ -218,6 +218,9 @@ func (i *Intake) appendAll(ctx context.Context, entries []entry) (poison []entry
 	}
 	for n, r := range i.logs.Append(ctx, batch) {
 		switch {
+		case r.Err == nil && r.Last > entries[n].place:
+			entries[n].behind = r.Last
+			late = append(late, entries[n])
 		case r.Err == nil:
 			i.count(r.Duplicate)
 		case errors.Is(r.Err, stream.ErrReplicas):
@@ -233,9 +236,9 @@ func (i *Intake) appendAll(ctx context.Context, entries []entry) (poison []entry
 		}
 	}
 	if err != nil {
-		return nil, fmt.Errorf("intake: append: %w", err)
+		return nil, nil, fmt.Errorf("intake: append: %w", err)
 	}
-	return poison, nil
+	return poison, late, nil
 }
 
 func (i *Intake) count(duplicate bool) {
@@ -244,29 +247,6 @@ func (i *Intake) count(duplicate bool) {
 	} else {
 		i.stats.taken.Add(1)
 	}
-}
-
-// setAside puts poison into the stream of its own.
-func (i *Intake) setAside(ctx context.Context, entries []entry) error {
-	if len(entries) == 0 {
-		return nil
-	}
-	pipe := i.redis.Pipeline()
-	for _, e := range entries {
-		values := map[string]any{"entry": e.id, "reason": e.poison.Error()}
-		for _, field := range [...]string{fieldChannel, fieldMessage, fieldID} {
-			if v, ok := e.raw[field]; ok {
-				values[field] = v
-			}
-		}
-		pipe.XAdd(ctx, &redis.XAddArgs{Stream: i.dead, MaxLen: i.cfg.MaxDead, Approx: true, Values: values})
-		i.warn(e.poison, "an entry of the stream is poison and was set aside")
-	}
-	if _, err := pipe.Exec(ctx); err != nil {
-		return fmt.Errorf("intake: set poison aside: %w", err)
-	}
-	i.stats.poison.Add(uint64(len(entries)))
-	return nil
 }
 
 // forget has Redis forget entries that are done.

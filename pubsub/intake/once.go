@@ -13,16 +13,18 @@ import (
 // onceScript publishes a message that has no log, unless it was before.
 //
 // KEYS: the place of the last entry that was published, a dedupe key
-// ARGV: place, how long that is kept (ms), window (ms) or "0" without a dedupe
-// key, channel, payload
-// returns "1" when it was published
+// ARGV: place, how long that is kept (ms), window (ms), channel, payload
+// returns "1" when it was published, "0" for a duplicate, or the last place when
+// that is later
 var onceScript = redis.NewScript(`
-if ARGV[1] <= (redis.call('GET', KEYS[1]) or '') then return '0' end
-redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
-if ARGV[3] ~= '0' then
-  if redis.call('EXISTS', KEYS[2]) == 1 then return '0' end
-  redis.call('SET', KEYS[2], '1', 'PX', ARGV[3])
+local last = redis.call('GET', KEYS[1]) or ''
+if redis.call('EXISTS', KEYS[2]) == 1 or ARGV[1] == last then
+  if ARGV[1] > last then redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2]) end
+  return '0'
 end
+if ARGV[1] < last then return last end
+redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
+redis.call('SET', KEYS[2], '1', 'PX', ARGV[3])
 redis.call('PUBLISH', ARGV[4], ARGV[5])
 return '1'
 `)
@@ -30,9 +32,9 @@ return '1'
 // lastKept is how long the place of the last published entry is kept.
 const lastKept = 30 * 24 * time.Hour
 
-// publish publishes entries without a log, in their order, in one round trip.
-// It reports for each whether it was new.
-func (i *Intake) publish(ctx context.Context, entries []entry) (published []bool, err error) {
+// publish publishes entries without a log, in their order, in one round trip. It
+// returns those that seem to come too late.
+func (i *Intake) publish(ctx context.Context, entries []entry) (late []entry, err error) {
 	if len(entries) == 0 {
 		return nil, nil
 	}
@@ -41,25 +43,25 @@ func (i *Intake) publish(ctx context.Context, entries []entry) (published []bool
 	}
 	pipe := i.redis.Pipeline()
 	answers := make([]*redis.Cmd, len(entries))
+	once := i.cfg.Prefix + "publish:{once}:"
 	for n, e := range entries {
-		keys := []string{i.cfg.Prefix + "publish:{once}:last", i.cfg.Prefix + "publish:{once}:none"}
-		window := int64(0)
-		if e.dedupe != "" {
-			keys[1] = i.cfg.Prefix + "publish:{once}:seen:" + e.channel + ":" + stream.Token(e.dedupe)
-			window = i.cfg.DedupeWindow.Milliseconds()
-		}
-		answers[n] = onceScript.EvalSha(ctx, pipe, keys, e.place, lastKept.Milliseconds(), window, i.cfg.Prefix+e.channel, e.message.Payload)
+		keys := []string{once + "last", once + "seen:" + e.channel + ":" + stream.Token(e.key())}
+		answers[n] = onceScript.EvalSha(ctx, pipe, keys, e.place, lastKept.Milliseconds(),
+			i.cfg.DedupeWindow.Milliseconds(), i.cfg.Prefix+e.channel, e.message.Payload)
 	}
 	if _, err := pipe.Exec(ctx); err != nil {
 		return nil, fmt.Errorf("intake: publish: %w", err)
 	}
-	published = make([]bool, len(entries))
 	for n, a := range answers {
-		text, err := a.Text()
-		if err != nil {
+		switch text, err := a.Text(); {
+		case err != nil:
 			return nil, fmt.Errorf("intake: publish: %w", err)
+		case len(text) > 1:
+			entries[n].behind = text
+			late = append(late, entries[n])
+		default:
+			i.count(text == "0")
 		}
-		published[n] = text == "1"
 	}
-	return published, nil
+	return late, nil
 }

@@ -34,14 +34,14 @@ for i = 7, #ARGV, 7 do
     seen = seen + 1
     before = redis.call('GET', KEYS[seen])
   end
-  if lane ~= '-' and order <= place(lane) then
-    answers[#answers + 1], answers[#answers + 2], answers[#answers + 3] = epoch or '', digits(last), '1' .. place(lane)
-  elseif before then
-    if lane ~= '-' then
+  if before then
+    if lane ~= '-' and order > place(lane) then
       lanes[lane], moved = order, true
     end
     local e, o = string.match(before, '^(%S+) (%d+)$')
     answers[#answers + 1], answers[#answers + 2], answers[#answers + 3] = e, o, '1'
+  elseif lane ~= '-' and order <= place(lane) then
+    answers[#answers + 1], answers[#answers + 2], answers[#answers + 3] = epoch or '', digits(last), '1' .. place(lane)
   else
     if not epoch then begin(ARGV[1]) end
     if known == epoch and taken > last then
