@@ -16,7 +16,7 @@ const keptAfter = 24 * time.Hour
 // acquireScript takes or renews a lease.
 //
 // KEYS[1] the hash; ARGV owner, ttl (ms), note, kept after (ms),
-// "renew" when a term that is over must not be taken again.
+// "renew" when a term that is over must not be taken again, the least new term.
 // returns "1" when the owner has it now, then the term, how long it is still
 // held (ms), and its owner, term, end and note as they were before; and Redis'
 // time (ms).
@@ -31,7 +31,7 @@ if owner == ARGV[1] and (ends > now or ARGV[5] == 'renew') then
   held = '1'
 elseif ends <= now and ARGV[5] ~= 'renew' then
   held = '1'
-  after = math.max(term + 1, now)
+  after = math.max(term + 1, now, tonumber(ARGV[6]))
 end
 local left = ends - now
 if held == '1' then
@@ -75,6 +75,9 @@ type Ask struct {
 	// long as nobody has had it since, and never begins a new term.
 	Renew bool
 	Note  string // kept with the lease, for the next who looks
+	// Floor is the least that a new term is, 0 for any: for who knows of a term
+	// that Redis may have lost.
+	Floor uint64
 }
 
 // Grant is the answer.
@@ -128,7 +131,8 @@ func (s *Store) Acquire(ctx context.Context, a Ask) (Grant, error) {
 		mode = "renew"
 	}
 	answer, err := acquireScript.Run(ctx, s.client, []string{s.key(a.Name)},
-		a.Owner, a.TTL.Milliseconds(), a.Note, keptAfter.Milliseconds(), mode).StringSlice()
+		a.Owner, a.TTL.Milliseconds(), a.Note, keptAfter.Milliseconds(), mode,
+		strconv.FormatUint(a.Floor, 10)).StringSlice()
 	if err != nil {
 		return Grant{}, fmt.Errorf("lease: acquire %s: %w", a.Name, err)
 	}

@@ -39,6 +39,7 @@ type question struct {
 	note      string // of the standby's lease
 	elect     bool   // take the leader's lease, if this node stands by
 	patient   bool   // even if a leader may have appended since this node is connected
+	floor     uint64 // the least term for the leader's lease
 	leaving   bool   // the leader's lease is to be given up
 	server    string // what this node is connected to; "" where others hear the same elsewhere
 	points    points // in this node's segment
@@ -156,7 +157,7 @@ func (k *keeper) keep(ctx context.Context, a *answer) (err error) {
 // acquire takes or renews the leader's lease.
 func (k *keeper) acquire(ctx context.Context, a *answer) (err error) {
 	a.leader, err = k.seq.leases.Acquire(ctx, lease.Ask{
-		Name: leaseName(leaderPart, a.partition), Owner: k.seq.id, TTL: k.seq.cfg.LeaseTTL, Renew: a.lead, Note: a.server,
+		Name: leaseName(leaderPart, a.partition), Owner: k.seq.id, TTL: k.seq.cfg.LeaseTTL, Renew: a.lead, Note: a.server, Floor: a.floor,
 	})
 	a.now = a.leader.Now
 	return err
@@ -182,7 +183,7 @@ func (q question) free(self string, last lease.Before) int64 {
 func (p *partition) question(now time.Time) question {
 	q := question{
 		partition: p.index, release: p.release, lead: p.held,
-		stand: !p.held && !p.seq.leaving, leaving: p.seq.leaving,
+		stand: !p.held && !p.seq.leaving, leaving: p.seq.leaving, floor: p.floor,
 	}
 	if p.machine.Ready() {
 		q.note = readyNote

@@ -1,6 +1,10 @@
 package sequencer
 
-import "fmt"
+import (
+	"fmt"
+	"strconv"
+	"strings"
+)
 
 // Number is the place of a bare message among all of its partition. Every node
 // that can tell comes to the same one.
@@ -19,3 +23,13 @@ func (n Number) Less(m Number) bool {
 
 // String returns the number as Redis compares it: as text of one length.
 func (n Number) String() string { return fmt.Sprintf("%016x.%016x", n.Chain, n.Count) }
+
+// chainOf returns the chain of a number as Redis has it, 0 for none.
+func chainOf(number string) uint64 {
+	text, _, _ := strings.Cut(number, ".")
+	chain, err := strconv.ParseUint(text, 16, 64)
+	if err != nil {
+		return 0
+	}
+	return chain
+}

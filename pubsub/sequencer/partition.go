@@ -21,6 +21,7 @@ type partition struct {
 	held      bool      // this node has the leader's lease, as far as it knows
 	until     time.Time // then it may be over
 	free      int64     // with that: see Machine.Elect
+	floor     uint64    // a term of this node's must be as great: logs have numbers of the one before
 	standby   bool      // this node has the standby's lease
 	standTerm uint64    // its term
 	led       bool      // somebody has the leader's lease

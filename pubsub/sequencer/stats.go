@@ -23,6 +23,7 @@ type Stats struct {
 
 type counters struct {
 	sequenced, duplicates, invalid, failed, retries atomic.Uint64
+	outdated                                        atomic.Uint64 // given up as the log has a later chain
 	takeovers, breaks, badMarks                     atomic.Uint64
 
 	// Written by Run's goroutine alone.
@@ -35,7 +36,7 @@ func (s *Sequencer) Stats() Stats {
 	c := &s.stats
 	return Stats{
 		Sequenced: c.sequenced.Load(), Duplicates: c.duplicates.Load(), Invalid: c.invalid.Load(), Failed: c.failed.Load(),
-		Overflowed: c.overflowed.Load(), Unidentified: c.unidentified.Load(), Retries: c.retries.Load(),
+		Overflowed: c.overflowed.Load(), Unidentified: c.unidentified.Load() + c.outdated.Load(), Retries: c.retries.Load(),
 		Takeovers: c.takeovers.Load(), Breaks: c.breaks.Load(), BadMarks: c.badMarks.Load(),
 		Buffered: int(c.buffered.Load()), BufferedBytes: int(c.bufferedBytes.Load()),
 		Leading: int(c.leading.Load()), Standby: int(c.standing.Load()),

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/ginforge/gateway/pubsub/stream"
@@ -47,9 +46,9 @@ type job [Partitions][]Item
 
 // outcome is what has become of a job.
 type outcome struct {
-	landed [Partitions]int  // of each partition so many of the first
-	stale  [Partitions]bool // a log has numbers of a later chain
-	failed error            // of some that are to be tried again
+	landed [Partitions]int    // of each partition so many of the first
+	later  [Partitions]uint64 // a later chain that a log has numbers of; 0: none
+	failed error              // of some that are to be tried again
 }
 
 func newWorker(s *Sequencer) *worker {
@@ -89,14 +88,16 @@ func (s *Sequencer) landed(o outcome) {
 	for i, p := range s.partitions {
 		p.awake(time.Now())
 		p.machine.Landed(o.landed[i])
-		if o.stale[i] && p.machine.Role() == Leading {
+		p.floor = max(p.floor, o.later[i]+1)
+		if o.later[i] != 0 && p.machine.Role() == Leading {
 			p.anew()
 		}
 	}
 }
 
-// anew begins a new chain: somebody has begun one that this node has not heard
-// of, and the logs take nothing of this one any more.
+// anew begins a new chain, later than that of the logs: somebody has begun one
+// that this node has not heard of, or Redis has lost the lease's terms, and the logs
+// take nothing of this one any more.
 func (p *partition) anew() {
 	p.seq.log.Warn().Int("partition", p.index).Msg("the logs have numbers of a later chain; counting anew")
 	p.giveUp()
@@ -174,10 +175,15 @@ func (w *worker) judge(o *outcome, at place, it Item, r stream.Result) {
 	s := &w.seq.stats
 	switch {
 	case r.Err == nil && r.Duplicate:
-		s.duplicates.Add(1)
-		chain, _, _ := strings.Cut(r.Last, ".")
-		own, _, _ := strings.Cut(it.Number.String(), ".")
-		o.stale[at.partition] = o.stale[at.partition] || chain > own
+		later := chainOf(r.Last)
+		if later <= it.Number.Chain {
+			s.duplicates.Add(1)
+			break
+		}
+		// Whoever counts in the later chain may have appended it, or not: it is
+		// given up, so that it does not come twice.
+		s.outdated.Add(1)
+		o.later[at.partition] = max(o.later[at.partition], later)
 	case r.Err == nil:
 		s.sequenced.Add(1)
 	case stream.Hopeless(r.Err):

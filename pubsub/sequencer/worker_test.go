@@ -34,3 +34,22 @@ func TestWorker_WaitsForReplicasForAWhile(t *testing.T) {
 		}
 	}
 }
+
+// TestWorker_LaterChain: what a log refuses since it has numbers of a later chain
+// is given up, and said to be; what it has already is not.
+func TestWorker_LaterChain(t *testing.T) {
+	t.Parallel()
+	s := &Sequencer{}
+	w := newWorker(s)
+	mine := Item{Number: Number{Chain: 7, Count: 3}}
+	var o outcome
+	for _, last := range []string{"", Number{7, 9}.String(), Number{6, 9}.String(), Number{8, 1}.String()} {
+		w.judge(&o, place{partition: 2}, mine, stream.Result{Appended: stream.Appended{Duplicate: true, Last: last}})
+	}
+	if o.later[2] != 8 {
+		t.Errorf("the later chain is %d, want 8", o.later[2])
+	}
+	if got := s.Stats(); got.Duplicates != 3 || got.Unidentified != 1 {
+		t.Errorf("Stats = %+v, want 3 duplicates and 1 that was given up", got)
+	}
+}

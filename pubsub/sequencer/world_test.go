@@ -24,7 +24,9 @@ type world struct {
 	marks  int // ids given out
 	server int // counts the lives of Redis
 
-	messages int    // published
+	messages int    // published, each another
+	repeated string // the payload of the one that was published again, "" for none
+	alone    bool   // a node has crashed while the other was not ready
 	problem  string // what must never be: a message twice, or out of order
 }
 
@@ -117,6 +119,7 @@ func (w *world) appendKey(b []byte) []byte {
 	}
 	for _, e := range w.heard {
 		text(e.msg.Channel)
+		text(e.msg.Payload)
 		mark(e.mark)
 	}
 	for _, channel := range channels {
@@ -128,7 +131,8 @@ func (w *world) appendKey(b []byte) []byte {
 	}
 	l := w.lease
 	number(uint64(l.owner+1), l.term, uint64(l.ended), uint64(l.standby+1)) //nolint:gosec // from -1
-	flags(l.live)
+	flags(l.live, w.alone)
+	text(w.repeated)
 	for _, n := range w.nodes {
 		m := n.m
 		flags(n.up, n.connected, n.late, n.owes, m.lapsed, m.settling, m.due, m.anchored, m.covered)
@@ -166,6 +170,30 @@ func (w *world) markID() string {
 func (w *world) publish(channel string) {
 	w.messages++
 	w.heard = append(w.heard, event{msg: Message{channel, fmt.Sprint(w.messages)}})
+}
+
+// publishAgain is a backend that repeats its last PUBLISH: the message has an id.
+func (w *world) publishAgain() bool {
+	for i := len(w.heard) - 1; i >= 0 && w.repeated == ""; i-- {
+		if e := w.heard[i]; e.mark.ID == "" {
+			w.heard = append(w.heard, e)
+			w.repeated = e.msg.Payload
+			return true
+		}
+	}
+	return false
+}
+
+// ready reports whether node i could take over.
+func (w *world) ready(i int) bool {
+	n := w.nodes[i]
+	return n.up && n.connected && n.m.Ready() && w.lease.standby == i
+}
+
+// leads reports whether node i appends what is published.
+func (w *world) leads(i int) bool {
+	n := w.nodes[i]
+	return n.up && n.connected && n.m.Role() == Leading && w.lease.live && w.lease.owner == i
 }
 
 // connect begins a segment.
@@ -331,6 +359,8 @@ func (w *world) apply(i int) bool {
 	}
 	l.last = it.Number
 	switch {
+	case it.Payload == w.repeated && slices.Contains(l.kept, it.Payload):
+		return true // its id is known
 	case slices.Contains(l.kept, it.Payload):
 		w.problem = fmt.Sprintf("message %s comes twice in %s after %v", it.Payload, it.Channel, l.kept)
 	case len(l.kept) > 0 && order(l.kept[len(l.kept)-1]) > order(it.Payload):
