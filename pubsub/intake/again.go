@@ -38,8 +38,10 @@ return '1'
 func (i *Intake) again(ctx context.Context, entries []entry) error {
 	for _, e := range entries {
 		// Half the window: the key is as old as the entry, or younger.
-		args := []any{group, e.id, timeOf(e.id).UnixMilli(), i.cfg.DedupeWindow.Milliseconds() / 2, idBehind(e.behind),
-			fieldChannel, e.channel, fieldMessage, e.raw[fieldMessage], fieldID, e.key()}
+		args := []any{
+			group, e.id, timeOf(e.id).UnixMilli(), i.cfg.DedupeWindow.Milliseconds() / 2, idBehind(e.behind),
+			fieldChannel, e.channel, fieldMessage, e.raw[fieldMessage], fieldID, e.key(),
+		}
 		waits, err := againScript.Run(ctx, i.redis, []string{i.stream}, args...).Text()
 		if err != nil {
 			return fmt.Errorf("intake: put back an entry: %w", err)
