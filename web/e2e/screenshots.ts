@@ -53,9 +53,18 @@ test("the demo page has its pictures taken", async () => {
   await bob.page.getByRole("button", { name: "Who is here" }).waitFor();
   await bob.write("Lunch at half past twelve?");
   await lei.sees("Lunch at half past twelve?");
+  await lei.member("Ann").click();
+  await zh("中午一起吃饭吗？");
+  await lei.page.getByRole("button", { name: "大厅", exact: true }).click();
+  await lei.sees("Lunch at half past twelve?");
+  for (const text of ["The machine is repaired.", "Who took the last beans?"]) {
+    await gateway.publish("room:chat:coffee", { type: "room_message", from_name: "Gus", content: { text } });
+  }
+  await ann.button("Coffee 2").waitFor();
+  await ann.button("李雷 1").waitFor();
   await gateway.publish("notification:ann", {
     type: "notification",
-    content: { title: "Order shipped", body: "It arrives on Friday." },
+    content: { title: "Order shipped", body: "It arrives on Friday.", icon: "Van" },
   });
   await ann.button("Notifications, 1 unread").waitFor();
   await ann.sees("Order shipped");
@@ -69,6 +78,7 @@ test("the demo page has its pictures taken", async () => {
     [bob, "demo-phone"],
     [lei, "demo-dark"],
   ] as const) {
+    await visitor.page.mouse.move(600, 200);
     await visitor.still();
     await visitor.page.screenshot({ path: join(docs, `${name}.png`) });
   }

@@ -4,16 +4,20 @@ import type { GatewayClient, Position } from "@ginforge/gateway-client";
 const shown = 50;
 
 /**
- * Where to begin in a room in order to get its latest messages; undefined where none are kept. The
- * gateway tells in `joined` how far the room is, so it is entered once to find out.
+ * How far a room is; undefined where no history is kept. The gateway tells in `joined`, so the room
+ * is entered once to find out.
  */
-export async function latest(client: GatewayClient, room: string): Promise<Position | undefined> {
+export async function endOf(client: GatewayClient, room: string): Promise<Position | undefined> {
   try {
     const { epoch, offset } = await client.joinRoom(room);
     await client.leaveRoom(room);
-    if (epoch === undefined || offset === undefined) return undefined;
-    return { epoch, offset: Math.max(0, offset - shown) };
+    return epoch === undefined || offset === undefined ? undefined : { epoch, offset };
   } catch {
     return undefined; // entering it for good will show why
   }
+}
+
+/** Where to begin in order to get the latest messages. */
+export function before({ epoch, offset }: Position): Position {
+  return { epoch, offset: Math.max(0, offset - shown) };
 }

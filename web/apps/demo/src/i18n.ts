@@ -1,6 +1,6 @@
 import { useStorage } from "@vueuse/core";
 import { watchEffect } from "vue";
-import { createI18n } from "vue-i18n";
+import { createI18n, useI18n } from "vue-i18n";
 
 const en = {
   title: "GinForge gateway",
@@ -16,7 +16,10 @@ const en = {
   state: {
     connected: "Connected",
     connecting: "Connecting …",
-    waiting: "Offline, trying again",
+    waiting: "Offline",
+    next: "next attempt in",
+    seconds: "{seconds} s",
+    now: "Try now",
     closed: "Ended",
     idle: "Not connected",
     queued: "{count} waiting",
@@ -28,6 +31,7 @@ const en = {
     title: "Rooms",
     join: "Join a room",
     name: "Room name",
+    leave: "Leave {name}",
     lobby: "Lobby",
     coffee: "Coffee",
     help: "Support",
@@ -37,6 +41,7 @@ const en = {
     direct: "Direct messages",
     write: "Write to {name}",
     none: "Nobody else is here. Open this page as another user.",
+    unknown: "Those who were here when the connection ended.",
     you: "you",
     devices: "{count} devices",
     online: "online",
@@ -46,7 +51,7 @@ const en = {
     placeholder: "Write a message",
     send: "Send",
     empty: "Nothing has been said here yet.",
-    history: "The latest messages of this room were kept for you.",
+    history: "What was said before you came was kept for you.",
     lost: "Some messages are lost for good: history does not reach back so far.",
     waiting: "is sent when the connection is back",
     refused: "was not sent: {reason}",
@@ -59,6 +64,9 @@ const en = {
     all: "Mark all as read",
     read: "Mark as read",
     clear: "Clear",
+    close: "Close",
+    follow: "Open",
+    waiting: "{count} unread notification | {count} unread notifications",
   },
   tools: {
     menu: "Menu",
@@ -79,8 +87,10 @@ const en = {
     room: "A message into this room",
   },
   update: {
-    title: "{entity} {action}",
-    text: "{entity} {id} has changed; a list that shows it would reload.",
+    title: "{entity} {id} {action}",
+    text: "A list that shows it would reload now.",
+    actions: { create: "was created", update: "was changed", delete: "was deleted" },
+    entities: { user: "User", order: "Order", role: "Role" },
   },
 };
 
@@ -98,7 +108,10 @@ const zh: typeof en = {
   state: {
     connected: "已连接",
     connecting: "连接中…",
-    waiting: "离线，正在重试",
+    waiting: "离线",
+    next: "下次重试",
+    seconds: "{seconds} 秒后",
+    now: "立即重试",
     closed: "已结束",
     idle: "未连接",
     queued: "{count} 条待发送",
@@ -106,12 +119,21 @@ const zh: typeof en = {
     code: "关闭码 {code}",
     retry: "连接",
   },
-  rooms: { title: "房间", join: "加入房间", name: "房间名", lobby: "大厅", coffee: "咖啡角", help: "客服" },
+  rooms: {
+    title: "房间",
+    join: "加入房间",
+    name: "房间名",
+    leave: "离开{name}",
+    lobby: "大厅",
+    coffee: "咖啡角",
+    help: "客服",
+  },
   people: {
     title: "当前在场",
     direct: "私信",
     write: "给 {name} 写信",
     none: "这里没有别人。用另一个用户打开本页试试。",
+    unknown: "连接断开时在场的人。",
     you: "你",
     devices: "{count} 台设备",
     online: "在线",
@@ -121,7 +143,7 @@ const zh: typeof en = {
     placeholder: "输入消息",
     send: "发送",
     empty: "这里还没有消息。",
-    history: "已为你保留了这个房间最近的消息。",
+    history: "你来之前的消息已为你保留。",
     lost: "有些消息永久丢失：历史记录不够久远。",
     waiting: "恢复连接后发送",
     refused: "未发送：{reason}",
@@ -134,6 +156,9 @@ const zh: typeof en = {
     all: "全部标为已读",
     read: "标为已读",
     clear: "清空",
+    close: "关闭",
+    follow: "打开",
+    waiting: "{count} 条未读通知",
   },
   tools: {
     menu: "菜单",
@@ -153,7 +178,12 @@ const zh: typeof en = {
     update: "数据有变化：页面重新加载列表",
     room: "发到当前房间的消息",
   },
-  update: { title: "{entity} {action}", text: "{entity} {id} 有变化；显示它的列表会重新加载。" },
+  update: {
+    title: "{entity} {id} {action}",
+    text: "显示它的列表会立即重新加载。",
+    actions: { create: "已创建", update: "已修改", delete: "已删除" },
+    entities: { user: "用户", order: "订单", role: "角色" },
+  },
 };
 
 /** The language, kept by the browser; at first that of the browser. */
@@ -174,3 +204,15 @@ watchEffect(() => {
   document.documentElement.lang = locale.value === "zh" ? "zh-CN" : "en";
   document.title = i18n.global.t("title");
 });
+
+const named: Record<string, string> = {
+  "chat:lobby": "rooms.lobby",
+  "chat:coffee": "rooms.coffee",
+  "chat:help": "rooms.help",
+};
+
+/** What a room is called: in words if it is one of those that everybody has, else as one has typed it. */
+export function useRoomName(): (room: string) => string {
+  const { t } = useI18n();
+  return (room) => (named[room] ? t(named[room]) : room.replace(/^chat:/, ""));
+}

@@ -45,7 +45,7 @@ export async function fetchToken({ user, name }: Login): Promise<string> {
   return data.token;
 }
 
-/** The connection of a login. What was read is acknowledged by the notification centre. */
+/** The connection of a login. The inbox is acknowledged as far as its notifications were read. */
 export function clientOf(login: Login): GatewayClient {
   return new GatewayClient({
     url: new URL("ws", document.baseURI),

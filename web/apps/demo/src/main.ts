@@ -1,6 +1,5 @@
 import "element-plus/theme-chalk/dark/css-vars.css";
 import "element-plus/es/components/message/style/css";
-import "element-plus/es/components/notification/style/css";
 import "../../../shared/theme.css";
 import "./style.css";
 import { createApp } from "vue";

@@ -91,10 +91,11 @@ export function usePresence(of: MaybeRefOrGetter<PresenceOf>, given?: GatewayCli
         now.filter((user) => mine.includes(user)),
       );
     }),
-    client.on("user_status", ({ content }) => {
+    client.on("user_status", ({ room, content }) => {
       if (!content) return;
       const { user_id, status } = content;
       if ("room" in current) {
+        if (room !== undefined && room !== current.room) return;
         if (status === "offline") {
           mark([user_id], []);
           members.value = members.value.filter((member) => member.user_id !== user_id);

@@ -165,6 +165,8 @@ describe("usePresence", () => {
     const { result } = setup(() => usePresence({ room: "r" }));
     await pass(1);
     expect(result.members.value).toEqual(users);
+    gateway.last.push({ ...status("bob", "offline"), room: "other" });
+    expect(result.members.value, "that is another room").toEqual(users);
     gateway.last.push(status("bob", "offline"));
     expect(result.members.value).toEqual([]);
     users = [{ user_id: "cai", user_name: "Cai", devices: 2 }];
