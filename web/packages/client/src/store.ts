@@ -78,7 +78,8 @@ export function openStore(scope: string, restore: (item: Stored) => void): Store
       (r) => r.scope === scope && r.owner !== owner,
     );
   const adopt = async (from: string): Promise<void> => {
-    for (const row of await others()) {
+    // The oldest first: it may be sent before the next is read.
+    for (const row of (await others()).sort((a, b) => a.at - b.at)) {
       if (row.owner !== from || closing.signal.aborted) continue;
       await run((rows) => rows.put({ ...row, owner }));
       restore(row);

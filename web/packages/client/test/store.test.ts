@@ -41,6 +41,16 @@ test("what was not acknowledged is there after a reload", async () => {
   expect(after.restored.sort()).toEqual([1, 3]);
 });
 
+test("what was put first is taken over first, whatever its id", async () => {
+  const before = open();
+  for (const n of [1, 2, 3]) before.store.put({ ...item(n), id: `id${9 - n}` });
+  await settle();
+  before.store.close();
+  const after = open();
+  await settle();
+  expect(after.restored).toEqual([1, 2, 3]);
+});
+
 test("a tab leaves alone what belongs to one that is alive, and takes it over when that goes", async () => {
   const first = open();
   first.store.put(item(1));
