@@ -58,6 +58,7 @@ func TestCalls(t *testing.T) {
 		"members":       {"GET /api/v1/rooms/a%2Fb:c/members", "", []string{`members "a/b:c" 100`}, `{"users":[{"user_id":"ann","user_name":"Ann","devices":2}],"connections":2}`},
 		"history":       {"GET /api/v1/rooms/chat:1/history?after=3&limit=5", "", []string{`history "chat:1" 3 5`}, `{"epoch":"e","offset":9,"first":3,"messages":[{"offset":4,"message":{"type":"x"}}]}`},
 		"console":       {"POST /api/v1/console", "", []string{`console "http://example.com" "example.com"`}, `{"url":"ws://node/ws","token":"t","expires_at":"0001-01-01T00:00:00Z"}`},
+		"console, past": {"GET /api/v1/console/past", "", []string{`past`}, `{"moments":[{"at_ms":5000,"nodes":[{"id":"n"}]}]}`},
 		"trace":         {"POST /api/v1/trace", `{"id":"m-17"}`, []string{`trace "m-17"`}, `{"id":"m-17","until":"0001-01-01T00:00:00Z"}`},
 		"traced":        {"GET /api/v1/trace/m%2F17", "", []string{`traced "m/17"`}, `{"id":"m/17"}`},
 		"users":         {"GET /api/v1/users?after=a", "", []string{`online "a" 100`}, `{"users":null,"total":1}`},

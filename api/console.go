@@ -1,6 +1,8 @@
 package api
 
 import (
+	"context"
+	"encoding/json"
 	"net/http"
 	"time"
 )
@@ -11,6 +13,20 @@ type Console interface {
 	// OpenConsole lets a page in, which the browser has from origin and host of
 	// the internal listener, and returns what it needs.
 	OpenConsole(origin, host string) (ConsoleAccess, error)
+	// ConsolePast returns the figures that the nodes have kept of the last minutes.
+	ConsolePast(ctx context.Context) (ConsolePast, error)
+}
+
+// ConsolePast is what a console has to plot when it is opened.
+type ConsolePast struct {
+	Moments []ConsoleMoment `json:"moments"` // in order
+	Missing []string        `json:"missing_nodes,omitempty"`
+}
+
+// ConsoleMoment is the figures of all nodes at one time.
+type ConsoleMoment struct {
+	At    int64             `json:"at_ms"`
+	Nodes []json.RawMessage `json:"nodes"` // each as of GET /stats
 }
 
 // ConsoleAccess is what a console needs to connect.
@@ -31,4 +47,9 @@ func (s *Server) console(r *http.Request) (any, error) {
 		origin = "http://" + r.Host
 	}
 	return s.backend.Console.OpenConsole(origin, r.Host)
+}
+
+// consolePast says what was before a console was opened.
+func (s *Server) consolePast(r *http.Request) (any, error) {
+	return s.backend.Console.ConsolePast(r.Context())
 }

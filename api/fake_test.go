@@ -186,6 +186,11 @@ func (g *fakeGateway) OpenConsole(origin, host string) (ConsoleAccess, error) {
 	return ConsoleAccess{URL: "ws://node/ws", Token: "t"}, g.fail
 }
 
+func (g *fakeGateway) ConsolePast(context.Context) (ConsolePast, error) {
+	g.note("past")
+	return ConsolePast{Moments: []ConsoleMoment{{At: 5000, Nodes: []json.RawMessage{json.RawMessage(`{"id":"n"}`)}}}}, g.fail
+}
+
 func (g *fakeGateway) Trace(_ context.Context, id string) (Tracing, error) {
 	g.note("trace %q", id)
 	return Tracing{ID: id}, g.fail

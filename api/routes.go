@@ -36,6 +36,7 @@ var routes = []route{
 	{"POST", "/api/v1/trace", (*Server).trace, true, maxBody},
 	{"GET", "/api/v1/trace/{id}", (*Server).traced, false, maxBody},
 	{"POST", "/api/v1/console", (*Server).console, true, maxBody},
+	{"GET", "/api/v1/console/past", (*Server).consolePast, false, maxBody},
 }
 
 func (r route) name() string { return r.method + " " + r.path }

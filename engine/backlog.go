@@ -122,6 +122,7 @@ func (b *backlog) crowd() {
 	b.latest = map[uint64]int{}
 	b.conn.ep.engine.stats.crowded.Add(1)
 	b.conn.ep.engine.stats.crowdings.Add(1)
+	b.conn.ep.engine.slow.enter(b.conn)
 	for i := b.head; i < len(b.frames); i++ {
 		f := b.frames[i]
 		if f == nil || f.class != ClassLatest {
@@ -139,6 +140,7 @@ func (b *backlog) crowd() {
 func (b *backlog) uncrowd() {
 	if b.crowded {
 		b.crowded, b.latest = false, nil
+		b.conn.ep.engine.slow.leave(b.conn)
 		b.conn.ep.engine.stats.crowded.Add(-1)
 	}
 }

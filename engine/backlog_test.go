@@ -39,9 +39,9 @@ func want(t *testing.T, b *backlog, texts_ ...string) {
 	if got := texts(b); !slices.Equal(got, texts_) {
 		t.Errorf("what waits is\n\t%q\nwant\n\t%q", got, texts_)
 	}
-	if s := &b.conn.ep.engine.stats; b.bytes != 0 || b.fading != 0 || b.dropped != 0 || len(b.latest) != 0 || s.pending.Load() != 0 || s.crowded.Load() != 0 {
-		t.Errorf("when nothing waits there are %d bytes, %d fading, %d dropped, %d latest, %d in sum, %d crowded",
-			b.bytes, b.fading, b.dropped, len(b.latest), s.pending.Load(), s.crowded.Load())
+	if s := &b.conn.ep.engine.stats; b.bytes != 0 || b.fading != 0 || b.dropped != 0 || len(b.latest) != 0 || s.pending.Load() != 0 || s.crowded.Load() != 0 || len(b.conn.ep.engine.slow.since) != 0 {
+		t.Errorf("when nothing waits there are %d bytes, %d fading, %d dropped, %d latest, %d in sum, %d crowded, %d slow",
+			b.bytes, b.fading, b.dropped, len(b.latest), s.pending.Load(), s.crowded.Load(), len(b.conn.ep.engine.slow.since))
 	}
 }
 
@@ -257,6 +257,9 @@ func TestSend_StalledReaderGetsTheLatest(t *testing.T) {
 	if s := e.Stats(); s.Behind != 1 || s.Crowded != 1 || s.PendingBytes > 1<<20 {
 		t.Errorf("%d are behind, %d crowded, %d bytes wait; want 1, 1 and less than the limit", s.Behind, s.Crowded, s.PendingBytes)
 	}
+	if slow := e.Slow(9); len(slow) != 1 || slow[0].Handler != Handler(rec) || slow[0].Bytes < 1<<18 || slow[0].Bytes > 1<<20 || time.Since(slow[0].Since) < 0 {
+		t.Errorf("slow are %+v, want this connection", slow)
+	}
 	next, states := 0, []int{}
 	for next < must || len(states) < keys || states[len(states)-1] != rounds-1 {
 		f, err := p.read()
@@ -282,6 +285,9 @@ func TestSend_StalledReaderGetsTheLatest(t *testing.T) {
 	eventually(t, func() error {
 		if s := e.Stats(); s.Behind != 0 || s.Crowded != 0 || s.PendingBytes != 0 {
 			return fmt.Errorf("%d are behind, %d crowded, %d bytes wait after all was read", s.Behind, s.Crowded, s.PendingBytes)
+		}
+		if slow := e.Slow(9); len(slow) != 0 {
+			return fmt.Errorf("slow are %+v after all was read", slow)
 		}
 		return nil
 	})

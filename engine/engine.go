@@ -42,6 +42,7 @@ type Engine struct {
 	onData     func(*nbio.Conn, []byte)
 
 	stats counters
+	slow  slowConns
 	letIn atomic.Pointer[[]string] // origins; replaced as a whole
 
 	listener *listener // set by Start

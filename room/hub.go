@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"hash/maphash"
+	"math/bits"
 	"runtime"
 	"sync"
 	"sync/atomic"
@@ -203,9 +204,22 @@ func (h *Hub) Flush() {
 	eachShard(h.asleep.Swap(0), func(i int) { h.shards[i].inbox.wake() })
 }
 
+// FlushThen is Flush, and has done called as Through does by those workers that were
+// given something since the last Flush. When there are none it reports false, and
+// done is not called.
+func (h *Hub) FlushThen(done func()) bool {
+	mask := h.asleep.Swap(0)
+	if mask == 0 {
+		return false
+	}
+	h.through(mask, done)
+	return true
+}
+
 // Broadcast sends a frame to every member of this node. It may wait as Deliver
 // does.
 func (h *Hub) Broadcast(frame *engine.Frame) {
+	h.asleep.Or(h.everyShard()) // for FlushThen: they do not wait for Flush
 	for _, s := range h.shards {
 		s.inbox.pushWait(op{kind: opBroadcast, frame: frame})
 	}
@@ -213,16 +227,20 @@ func (h *Hub) Broadcast(frame *engine.Frame) {
 
 // Through calls done, on one of the workers, when all that was there for members
 // before the call was handed to their connections.
-func (h *Hub) Through(done func()) {
+func (h *Hub) Through(done func()) { h.through(h.everyShard(), done) }
+
+// everyShard is all shards, as bits.
+func (h *Hub) everyShard() uint64 { return 1<<len(h.shards) - 1 } // also when there are 64
+
+func (h *Hub) through(mask uint64, done func()) {
 	var left atomic.Int32
-	left.Store(int32(len(h.shards))) //nolint:gosec // a small multiple of the cores
-	for _, s := range h.shards {
-		s.inbox.push(op{kind: opCall, call: func(*shard) {
-			if left.Add(-1) == 0 {
-				done()
-			}
-		}})
+	left.Store(int32(bits.OnesCount64(mask))) //nolint:gosec // at most 64
+	pass := func(*shard) {
+		if left.Add(-1) == 0 {
+			done()
+		}
 	}
+	eachShard(mask, func(i int) { h.shards[i].inbox.push(op{kind: opCall, call: pass}) })
 }
 
 // EachIn calls f for every member of key on this node, as Each does.

@@ -72,6 +72,32 @@ func TestHub_WhatIsEnqueuedIsSentAtTheFlush(t *testing.T) {
 	bob.wantMessages(t, "one", "three")
 }
 
+func TestHub_FlushThenCallsBehindWhatWasEnqueued(t *testing.T) {
+	w, stop := runWorld(t, nil)
+	defer stop()
+	ann := newDevice("ann")
+	attached := make(chan error, 1)
+	w.Attach(&ann.Member, func(err error) { attached <- err })
+	if err := <-attached; err != nil {
+		t.Fatal(err)
+	}
+	if w.FlushThen(func() { t.Error("done is called with nothing to be done") }) {
+		t.Error("FlushThen reports that there is something to be done")
+	}
+	for i, send := range []func(){
+		func() { w.Enqueue(User("ann"), text("one")) },
+		func() { w.Broadcast(text("two")) },
+	} {
+		send()
+		done := make(chan struct{})
+		if !w.FlushThen(func() { close(done) }) {
+			t.Fatalf("%d: FlushThen reports that there is nothing to be done", i)
+		}
+		<-done
+		ann.wantMessages(t, []string{"one", "two"}[i])
+	}
+}
+
 func TestHub_UserMessageReachesAllDevicesAndNobodyElse(t *testing.T) {
 	w := newWorld(t, nil)
 	phone, laptop, bob := w.attach("ann"), w.attach("ann"), w.attach("bob")

@@ -44,11 +44,14 @@ type console struct {
 	secret   string // of this process
 	header   string // that a token of a console begins with
 	verifier *auth.Verifier
-	probes   probes
+	probes   *probes
+	past     past
+
+	known []string // owned by run: the nodes that were there when all could be asked
 }
 
 func newConsole(n *node) (*console, error) {
-	c := &console{node: n, user: "console:" + strings.ToLower(rand.Text()), secret: rand.Text() + rand.Text()}
+	c := &console{node: n, user: "console:" + strings.ToLower(rand.Text()), secret: rand.Text() + rand.Text(), probes: newProbes()}
 	var err error
 	c.verifier, err = auth.NewVerifier(auth.Config{Secret: c.secret, Algorithms: []string{consoleAlgorithm}, Issuer: consoleIssuer})
 	if err != nil {
@@ -128,6 +131,9 @@ const opFigures = "figures"
 
 // watch has nodes answer each other's consoles. Called before the registry runs.
 func (c *console) watch() {
+	c.node.together.nodes.Handle(opPast, func(context.Context, json.RawMessage) (any, error) {
+		return c.past.all(), nil
+	})
 	c.node.together.nodes.Handle(opFigures, func(context.Context, json.RawMessage) (any, error) {
 		return c.figures(), nil
 	})
@@ -139,8 +145,15 @@ func (c *console) figures() nodeStats {
 	if number, due := c.probes.plan(time.Now()); due {
 		time.AfterFunc(probeDelay(c.node.cfg.Redis.Coalesce), func() { c.probe(number) })
 	}
+	s := c.sample(time.Now())
+	s.Slow = c.node.slow()
+	return s
+}
+
+// sample is what figures are of, without a measurement of its own.
+func (c *console) sample(now time.Time) nodeStats {
 	s := c.node.stats()
-	s.Latency = c.probes.latency(time.Now())
+	s.Latency = &latencyStats{c.node.transit.recent.quantiles(now, transitWindow), c.probes.latency(now)}
 	s.Process = processFigures()
 	return s
 }
@@ -159,12 +172,13 @@ func (c *console) probe(number uint64) {
 func (c *console) heard(payload string) bool {
 	number, ok := readProbe(payload)
 	if ok {
-		c.node.hub.Through(func() { c.probes.end(number, time.Now()) })
+		c.probes.end(number, time.Now())
 	}
 	return ok
 }
 
-// run gives consoles figures each second while there are any.
+// run gives consoles figures each second while there are any, and keeps some for
+// those that come later.
 func (c *console) run(ctx context.Context) error {
 	tick := time.NewTicker(consoleBeat)
 	defer tick.Stop()
@@ -173,19 +187,29 @@ func (c *console) run(ctx context.Context) error {
 		select {
 		case <-ctx.Done():
 			return nil
-		case <-tick.C:
+		case now := <-tick.C:
+			if c.inUse() {
+				c.past.keep(now, c.sample)
+			}
 		}
 		if c.node.hub.OnlineEach([]string{c.user})[0] {
-			c.node.hub.Deliver(key, c.frame(c.collect(ctx), time.Now()))
+			c.node.hub.Deliver(key, c.frame(c.collect(ctx)))
 		}
 	}
 }
 
+// inUse reports whether anybody can open a console.
+func (c *console) inUse() bool { return c.node.cfg.Development || len(c.node.cfg.Admin.APIKeys) > 0 }
+
 // overview is the figures of all nodes, this one's first.
 type overview struct {
+	At    int64             `json:"at_ms"` // by this node's clock
 	Nodes []json.RawMessage `json:"nodes"` // nodeStats
 	// Missing are the ids of nodes that live and did not answer in time.
 	Missing []string `json:"missing_nodes,omitempty"`
+	// Partial says that the others could not be asked, since Redis is away. Missing are
+	// those that were there before.
+	Partial bool `json:"partial,omitempty"`
 }
 
 // collect asks the nodes. Without Redis it has what this node knows of itself.
@@ -195,8 +219,10 @@ func (c *console) collect(ctx context.Context) overview {
 	if err != nil && ctx.Err() == nil {
 		c.node.log.Debug().Err(err).Msg("figures of other nodes not asked for")
 	}
+	partial := err != nil || !c.node.bus.State().Connected
+	c.recall(&got, partial)
 	own := slices.IndexFunc(got.Answers, func(a nodes.Answer) bool { return a.Node == registry.ID() && a.Err == nil })
-	all := overview{Missing: got.Missing}
+	all := overview{At: time.Now().UnixMilli(), Missing: got.Missing, Partial: partial}
 	if own < 0 {
 		text, err := json.Marshal(c.figures())
 		if err != nil {
@@ -216,13 +242,31 @@ func (c *console) collect(ctx context.Context) overview {
 	return all
 }
 
+// recall notes which nodes there are, or when they could not be asked, adds those
+// that were there before and have not answered.
+func (c *console) recall(got *nodes.Answers, partial bool) {
+	there := slices.Clone(got.Missing)
+	for _, a := range got.Answers {
+		there = append(there, a.Node)
+	}
+	if !partial {
+		c.known = there
+		return
+	}
+	for _, id := range c.known {
+		if !slices.Contains(there, id) {
+			got.Missing = append(got.Missing, id)
+		}
+	}
+}
+
 // frame is the message that consoles get.
-func (c *console) frame(o overview, at time.Time) *engine.Frame {
+func (c *console) frame(o overview) *engine.Frame {
 	text, err := json.Marshal(struct {
 		Type      string `json:"type"`
 		Content   any    `json:"content"`
 		Timestamp int64  `json:"timestamp"`
-	}{"data_update", map[string]any{"entity": "console", "action": "figures", "data": o}, at.Unix()})
+	}{"data_update", map[string]any{"entity": "console", "action": "figures", "data": o}, o.At / 1000})
 	if err != nil {
 		panic(errors.Join(errors.New("console: figures that were JSON are none"), err))
 	}

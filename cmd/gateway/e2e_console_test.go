@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 
@@ -14,8 +15,10 @@ import (
 type consoleFigures struct {
 	Entity string
 	Data   struct {
+		At      int64 `json:"at_ms"`
 		Nodes   []nodeStats
 		Missing []string `json:"missing_nodes"`
+		Partial bool
 	}
 }
 
@@ -73,8 +76,13 @@ func TestServe_ConsoleSeesAllNodes(t *testing.T) {
 		if a.WebSockets != 2 || b.WebSockets != 1 || b.Rooms != 1 || a.State != "ready" || a.Redis.Kind != "standalone" || !b.Redis.Connected {
 			return fmt.Errorf("a %+v\nb %+v", a, b)
 		}
-		if a.Latency == nil || b.Latency == nil || a.Latency.P50 <= 0 || a.Latency.P99 < a.Latency.P50 {
-			return fmt.Errorf("latencies %+v %+v", a.Latency, b.Latency)
+		for _, l := range []*latencyStats{a.Latency, b.Latency} {
+			if l == nil || l.RoundTrip == nil || *l.RoundTrip <= 0 {
+				return fmt.Errorf("latency %+v", l)
+			}
+		}
+		if got.Data.Partial || len(got.Data.Missing) > 0 {
+			return fmt.Errorf("partial %t, missing %q", got.Data.Partial, got.Data.Missing)
 		}
 		if a.Process == nil || a.Process.MemoryBytes == 0 || a.Process.Goroutines == 0 {
 			return fmt.Errorf("process %+v", a.Process)
@@ -84,11 +92,21 @@ func TestServe_ConsoleSeesAllNodes(t *testing.T) {
 	ann.say("game:1", "counted")
 	bob.awaitText("counted")
 	console.figures(func(got consoleFigures) error {
-		if n := got.Data.Nodes[len(got.Data.Nodes)-1].Deliveries["sent"]; n == 0 {
+		b := got.Data.Nodes[len(got.Data.Nodes)-1]
+		if n := b.Deliveries["sent"]; n == 0 {
 			return fmt.Errorf("%d deliveries at b", n)
+		}
+		if l := b.Latency.Sockets; l == nil || l.Samples == 0 || l.P50 <= 0 || l.P99 < l.P50 {
+			return fmt.Errorf("from the bus to the sockets of b: %+v", l)
 		}
 		return nil
 	})
+	if n := s.b.metric(t, "gateway_bus_to_sockets_seconds_count"); n < 1 {
+		t.Errorf("%v messages are in the histogram", n)
+	}
+	if n := s.b.metric(t, "gateway_redis_probe_seconds_count"); n < 1 {
+		t.Errorf("%v probes are in the histogram", n)
+	}
 	s.a.mustCall(t, "POST /drain", `{"node":`+quote(s.b.together.nodes.ID())+`}`, nil)
 	console.figures(func(got consoleFigures) error {
 		for _, n := range got.Data.Nodes {
@@ -97,6 +115,90 @@ func TestServe_ConsoleSeesAllNodes(t *testing.T) {
 			}
 		}
 		return fmt.Errorf("nodes %+v", got.Data.Nodes)
+	})
+}
+
+// TestServe_ConsoleSaysThatRedisIsAway has a console not take what one node knows for
+// all there is.
+func TestServe_ConsoleSaysThatRedisIsAway(t *testing.T) {
+	t.Parallel()
+	s := startAPI(t, nil)
+	console := s.a.openConsole(t)
+	console.figures(func(got consoleFigures) error {
+		if len(got.Data.Nodes) != 2 || got.Data.Nodes[0].Latency.RoundTrip == nil {
+			return fmt.Errorf("nodes %+v", got.Data.Nodes)
+		}
+		return nil
+	})
+	b := s.b.together.nodes.ID()
+	s.redis.Kill()
+	console.figures(func(got consoleFigures) error {
+		d := got.Data
+		if !d.Partial || len(d.Nodes) != 1 || !slices.Equal(d.Missing, []string{b}) {
+			return fmt.Errorf("partial %t, %d nodes, missing %q; want this node alone, and that node-b is missing", d.Partial, len(d.Nodes), d.Missing)
+		}
+		if l := d.Nodes[0].Latency; l.RoundTrip != nil || l.Sockets != nil {
+			return fmt.Errorf("latency %+v, want none", l)
+		}
+		return nil
+	})
+	s.redis.Restart()
+	console.figures(func(got consoleFigures) error {
+		if d := got.Data; d.Partial || len(d.Nodes) != 2 || len(d.Missing) > 0 {
+			return fmt.Errorf("partial %t, %d nodes, missing %q", d.Partial, len(d.Nodes), d.Missing)
+		}
+		return nil
+	})
+}
+
+// TestServe_ConsoleNamesTheSlow has a client read nothing while its room is loud.
+func TestServe_ConsoleNamesTheSlow(t *testing.T) {
+	t.Parallel()
+	s := startAPI(t, func(c *Config) { c.Limits.WriteBufferBytes = 128 << 10 })
+	console := s.a.openConsole(t)
+	slow := s.b.mustDial(t, "?device=tv&token="+tokenOf("slow"), narrow())
+	slow.greeted()
+	slow.join("game:1")
+	rdb := s.backend(t)
+	eventually(t, func() error {
+		if s.b.metric(t, "gateway_slow_connections") == 0 {
+			publishAll(t, rdb, "websocket:room:game:1", 4, func(int) string {
+				return `{"type":"room_message","content":"` + strings.Repeat("x", 4000) + `"}`
+			})
+			return fmt.Errorf("the socket takes everything")
+		}
+		return nil
+	})
+	console.figures(func(got consoleFigures) error {
+		if len(got.Data.Nodes) != 2 {
+			return fmt.Errorf("%d nodes", len(got.Data.Nodes))
+		}
+		list := got.Data.Nodes[1].Slow
+		if len(list) != 1 || list[0].User != "slow" || list[0].Device != "tv" || list[0].Client == "" || list[0].Bytes < 64<<10 || list[0].Since.IsZero() {
+			return fmt.Errorf("slow are %+v", list)
+		}
+		return nil
+	})
+}
+
+// TestServe_ConsoleHasAPast asks what was before a console was opened.
+func TestServe_ConsoleHasAPast(t *testing.T) {
+	t.Parallel()
+	s := startAPI(t, nil)
+	eventually(t, func() error {
+		var past struct {
+			Moments []struct {
+				At    int64 `json:"at_ms"`
+				Nodes []nodeStats
+			}
+		}
+		s.a.mustCall(t, "GET /console/past", "", &past)
+		for _, m := range past.Moments {
+			if len(m.Nodes) == 2 && m.Nodes[0].ID != m.Nodes[1].ID && m.At%5000 == 0 && m.Nodes[0].Process != nil {
+				return nil
+			}
+		}
+		return fmt.Errorf("the past is %+v", past)
 	})
 }
 

@@ -125,6 +125,8 @@ var families = map[string]string{
 	"gateway_control_messages_total": "result", "gateway_presence_waiting": "", "gateway_presence_written_total": "",
 	"gateway_presence_edges_total": "", "gateway_presence_missed_total": "", "gateway_presence_failures_total": "", "gateway_presence_reaped_total": "",
 	"gateway_device_admissions_total": "result", "gateway_devices_replaced_total": "",
+	"gateway_bus_to_sockets_seconds_bucket": "le", "gateway_bus_to_sockets_seconds_sum": "", "gateway_bus_to_sockets_seconds_count": "",
+	"gateway_redis_probe_seconds_bucket": "le", "gateway_redis_probe_seconds_sum": "", "gateway_redis_probe_seconds_count": "",
 }
 
 // series reads the gateway's own time series, by their names with labels.
@@ -166,6 +168,7 @@ func TestServe_MetricsAreBounded(t *testing.T) {
 		"result": regexp.MustCompile(`^\{result="[a-z_]+"\}$`),
 		"cause":  regexp.MustCompile(`^\{cause="[a-z_0-9]+"\}$`),
 		"type":   regexp.MustCompile(`^\{type="[a-z_]+"\}$`),
+		"le":     regexp.MustCompile(`^\{le="[0-9.e+Inf-]+"\}$`),
 	}
 	after := s.a.series(t)
 	missing := maps.Clone(families)

@@ -7,6 +7,8 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"github.com/ginforge/gateway/session"
 )
 
 // nodeStats is the numbers of this node. Counters count from its start.
@@ -35,9 +37,42 @@ type nodeStats struct {
 	Closes         map[string]uint64 `json:"closes"`
 	Revoked        int               `json:"revoked"`
 	Redis          redisStats        `json:"redis"`
-	// Latency and Process are for consoles.
-	Latency *latencyStats `json:"latency,omitempty"` // nil until a probe has come back
+	// The others are for consoles.
+	Latency *latencyStats `json:"latency,omitempty"`
 	Process *processStats `json:"process,omitempty"`
+	Slow    []slowStats   `json:"slow,omitempty"` // those of SlowNow for which most waits
+}
+
+// latencyStats is how long messages take at this node. What was not measured lately
+// is nil.
+type latencyStats struct {
+	// Sockets is from being read from Redis to being handed to the sockets, of the real
+	// messages of the last seconds.
+	Sockets *quantiles `json:"bus_to_sockets,omitempty"`
+	// RoundTrip is through Redis, of the latest probe, in milliseconds.
+	RoundTrip *float64 `json:"redis_round_trip_ms,omitempty"`
+}
+
+// maxSlowShown is how many slow connections a node names to consoles.
+const maxSlowShown = 10
+
+// slowStats is a connection that reads too slowly.
+type slowStats struct {
+	User   string    `json:"user_id"`
+	Device string    `json:"device_id,omitempty"`
+	Client string    `json:"client_id"`
+	Bytes  int       `json:"bytes"` // that wait for it
+	Since  time.Time `json:"since"`
+}
+
+func (n *node) slow() (list []slowStats) {
+	for _, c := range n.engine.Slow(maxSlowShown) {
+		if s, ok := c.Handler.(*session.Session); ok {
+			user, device, client := s.Who()
+			list = append(list, slowStats{user, device, client, c.Bytes, c.Since.UTC()})
+		}
+	}
+	return list
 }
 
 type redisStats struct {

@@ -61,6 +61,7 @@ func codeLabel[K ~uint16 | ~int](code K) string {
 // metrics is everything that /metrics shows.
 func (n *node) metrics() *prometheus.Registry {
 	r := prometheus.NewRegistry()
+	r.MustRegister(n.transit.histogram, n.console.probes.histogram)
 	r.MustRegister(nodeCollector{n, slices.Concat(clientMetrics(), admissionMetrics(), redisMetrics(), logMetrics(), historyMetrics(), togetherMetrics(), durableMetrics())},
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return r

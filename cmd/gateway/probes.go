@@ -1,13 +1,13 @@
 package main
 
 import (
-	"math"
 	"math/rand/v2"
-	"slices"
 	"strconv"
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
 )
 
 // probePrefix begins a probe on the node's own control channel.
@@ -27,24 +27,29 @@ func readProbe(payload string) (number uint64, ok bool) {
 const (
 	// probeEvery is how often a node measures at most, however many consoles ask.
 	probeEvery = 900 * time.Millisecond
-	// probeWindow is how long a measurement counts.
-	probeWindow = time.Minute
+	// probeStale is for how long the latest measurement counts.
+	probeStale = 3 * time.Second
 )
 
-// probes measure how long a message takes from being published until the workers
-// have handed it, and all before it, to the connections: a message that goes the
-// way of all others, through Redis, the reader of the bus and the workers' inboxes.
+// probes measure how long a message takes from being published until this node has
+// it from Redis. It goes the way of all others, and waits as they do for messages
+// that are gathered, but is for nobody: see transit for the rest of the way.
 type probes struct {
-	mu     sync.Mutex // guards the fields below
-	number uint64     // of the latest
-	due    time.Time  // when that was planned
-	sent   time.Time  // and sent
-	took   []probe    // in the order in which they ended
+	histogram prometheus.Histogram
+
+	mu     sync.Mutex  // guards the fields below
+	number uint64      // of the latest
+	due    time.Time   // when that was planned
+	sent   time.Time   // and sent
+	latest measurement // of those that have come back
 }
 
-type probe struct {
-	ended time.Time
-	took  time.Duration
+func newProbes() *probes {
+	return &probes{histogram: prometheus.NewHistogram(prometheus.HistogramOpts{
+		Name:    "gateway_redis_probe_seconds",
+		Help:    "Time of a message from being published by this node until it has come back from Redis, one a second while a console is open.",
+		Buckets: prometheus.ExponentialBuckets(100e-6, 2, 16), // to 3.3 s
+	})}
 }
 
 // probeDelay is when a probe is sent after its node was asked for figures. The
@@ -73,42 +78,24 @@ func (p *probes) begin(now time.Time) {
 	p.sent = now
 }
 
-// end notes that a probe has come back, and has gone through the workers.
+// end notes that a probe has come back.
 func (p *probes) end(number uint64, now time.Time) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if number == p.number {
-		p.took = append(p.expire(now), probe{now, now.Sub(p.sent)})
+		p.latest = measurement{now, now.Sub(p.sent)}
+		p.histogram.Observe(p.latest.took.Seconds())
 	}
 }
 
-// expire drops what is too old. The caller holds mu.
-func (p *probes) expire(now time.Time) []probe {
-	p.took = slices.DeleteFunc(p.took, func(m probe) bool { return now.Sub(m.ended) > probeWindow })
-	return p.took
-}
-
-// latencyStats is what the probes of the last minute took.
-type latencyStats struct {
-	Samples int     `json:"samples"`
-	P50     float64 `json:"p50_ms"`
-	P99     float64 `json:"p99_ms"`
-}
-
-func (p *probes) latency(now time.Time) *latencyStats {
+// latency returns what the latest probe took, in milliseconds; nil when none has come
+// back lately.
+func (p *probes) latency(now time.Time) *float64 {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	var sorted []time.Duration
-	for _, m := range p.expire(now) {
-		sorted = append(sorted, m.took)
-	}
-	if len(sorted) == 0 {
+	if p.latest.ended.IsZero() || now.Sub(p.latest.ended) >= probeStale {
 		return nil
 	}
-	slices.Sort(sorted)
-	at := func(q float64) float64 {
-		d := sorted[int(math.Ceil(q*float64(len(sorted))))-1]
-		return float64(d.Microseconds()) / 1000
-	}
-	return &latencyStats{len(sorted), at(0.5), at(0.99)}
+	ms := millis(p.latest.took)
+	return &ms
 }

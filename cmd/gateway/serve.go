@@ -40,6 +40,7 @@ type node struct {
 	together together
 	revoked  *revoked.Store
 	console  *console
+	transit  *transit
 	trace    *trace.Recorder
 
 	ready   atomic.Bool // the listener is open
@@ -61,6 +62,7 @@ func newNode(cfg Config, log zerolog.Logger) (*node, error) {
 	cfg.Node = nodeName(cfg.Node)
 	n := &node{cfg: cfg, log: log.With().Str("node", cfg.Node).Logger(), started: time.Now(), leaving: newDrain()}
 	n.trace = trace.New(cfg.Node, time.Now, envelopeID(messageLimits(cfg)))
+	n.transit = newTransit()
 	verifier, err := auth.NewVerifier(authConfig(cfg))
 	if err != nil {
 		return nil, err
@@ -95,7 +97,7 @@ func (n *node) assemble(verifier *auth.Verifier) (err error) {
 		return err
 	}
 	n.sessions.Watch(n.watch)
-	n.bus.OnIdle(n.sessions.Received)
+	n.bus.OnIdle(n.handOut)
 	n.sessions.Serve(n.engine)
 	if err := n.joinOthers(); err != nil {
 		return err
@@ -127,11 +129,20 @@ func (n *node) receive(d pubsub.Delivery) {
 	if n.heard(d) {
 		return
 	}
+	n.transit.begin()
 	if target, ok := busTargets[d.Kind]; ok {
 		n.sessions.Receive(target, d.Name, d.Payload)
 	} else if kind, ok := logTargets[d.Kind]; ok {
 		n.receiveLog(kind, d)
 	}
+}
+
+// handOut is called by the bus when it has brought all that was at hand.
+func (n *node) handOut() {
+	if began, due := n.transit.due(); due && n.hub.FlushThen(func() { n.transit.end(began, time.Now()) }) {
+		return
+	}
+	n.sessions.Received()
 }
 
 // run starts the parts, waits for ctx, and stops them.

@@ -2,9 +2,11 @@ import { randomUUID } from "node:crypto";
 import type { Browser, BrowserContext, BrowserContextOptions } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, inject, test as base } from "vitest";
 import { Tab, launch } from "./browser.ts";
-import { Operator, apiKey, consoleSettings } from "./console.ts";
+import { Operator, apiKey, call, consoleSettings, pour } from "./console.ts";
 import { barriers, still } from "./inspect.ts";
+import { Peer } from "./peer.ts";
 import { Gateway, until } from "./processes.ts";
+import { Redis } from "./redis.ts";
 
 let browser: Browser;
 
@@ -49,14 +51,6 @@ const test = base.extend<{ nodes: Nodes }>({
   },
 });
 
-/** What a gateway's API says. */
-async function api<T>(gateway: Gateway, path: string): Promise<T> {
-  const response = await fetch(`http://127.0.0.1:${gateway.adminPort}/api/v1/${path}`, {
-    headers: { "X-API-Key": apiKey },
-  });
-  return ((await response.json()) as { data: T }).data;
-}
-
 describe.concurrent("the console", () => {
   test("shows what the API says, of all nodes, as it changes", async ({ nodes }) => {
     const { a, b, context, visitor } = nodes;
@@ -71,16 +65,103 @@ describe.concurrent("the console", () => {
       [a, "node-a"],
       [b, "node-b"],
     ] as const) {
-      const { websockets } = await api<{ websockets: number }>(gateway, "stats");
+      const { websockets } = await call<{ websockets: number }>(gateway, "stats");
       const shown = await operator.row(name).locator("td.number").first().innerText();
       expect([name, shown]).toEqual([name, String(websockets)]);
     }
-    await until("a latency", async () => (await operator.number("Latency p99")).endsWith("ms"));
-    await until("plots that move", async () => {
-      const label = await operator.page.getByRole("img", { name: /^Connections/ }).getAttribute("aria-label");
-      return (label ?? "").includes("now 4, at most 4");
+    const message = { type: "room_message", content: { text: "tea" } };
+    await until("the latency of a message", async () => {
+      await call(a, "publish", { channel: "room:chat:1", message });
+      return (await operator.number("Latency p99")).endsWith("ms");
     });
+    await until("that of a probe", async () =>
+      / [\d.]+ ms$/.test(await operator.plot("Through Redis and back, probe")),
+    );
+    await until("plots that move", async () =>
+      (await operator.described("Connections")).includes("now 4, at most 4"),
+    );
     expect(operator.complaints).toEqual([]);
+  });
+
+  test("plots why clients are refused, in words", async ({ nodes }) => {
+    const { a, b, context } = nodes;
+    const operator = await Operator.open(await context(), a);
+    const eve = await Peer.open(b, { user: "eve" });
+    await until("the causes", async () => {
+      await fetch(`http://127.0.0.1:${b.port}/ws?token=wrong`);
+      eve.send({ type: "leave_room", content: { room: "chat:none" } });
+      const plot = await operator.plot("Refused per second, by cause");
+      return /bad token [\d.]+/.test(plot) && /4003 not allowed [\d.]+/.test(plot);
+    });
+    await operator.sees("4003 not allowed");
+    await operator.page.getByRole("button", { name: "中文" }).click();
+    await operator.sees("4003 不允许");
+    eve.cut();
+  });
+
+  test("has a past when it is opened, and says what was when", async ({ nodes }) => {
+    const { a, context } = nodes;
+    await until("there is a past", async () => {
+      const { moments } = await call<{ moments: unknown[] }>(a, "console/past");
+      return moments.length > 1;
+    });
+    const operator = await Operator.open(await context(), a);
+    await until("figures", async () => (await operator.described("Connections")).includes("now"));
+    const [, seconds] = /the last 0m (\d+)s/.exec(await operator.described("Connections")) ?? [];
+    expect(Number(seconds)).toBeGreaterThanOrEqual(5);
+    const box = operator.page.getByRole("img", { name: /^Connections,/ });
+    const { width, height } = (await box.boundingBox()) ?? { width: 0, height: 0 };
+    let x = width - 10;
+    await until("the time at the pointer, in every plot", async () => {
+      await box.hover({ position: { x: --x, y: height / 2 } });
+      return /\d\d:\d\d:\d\d/.test(await operator.plot("Goroutines of all nodes"));
+    });
+  });
+
+  test("names who is slow, and traces what is dropped", async ({ nodes }) => {
+    const { a, b, context } = nodes;
+    const operator = await Operator.open(await context(), a);
+    const tv = await Peer.open(b, { user: "sam", device: "tv", rooms: ["game:1"] });
+    tv.stall();
+    await until("the tv is slow", async () => {
+      await pour(b, "game:1");
+      return (await call<{ slow_connections: number }>(b, "stats")).slow_connections > 0;
+    });
+    await operator.sees("1 connections are close to their limit");
+    await until("it is named", async () => /tv .*node-b/.test(await operator.row("sam").innerText()));
+    await operator.row("sam").getByRole("button", { name: "Find sam" }).click();
+    await operator.sees("Devices of sam");
+    await operator.follow("lost-one");
+    await operator.sees("nothing has happened to it yet");
+    const lost = { type: "room_message", id: "lost-one", content: "x" };
+    await call(a, "publish", { channel: "room:game:1", message: lost });
+    await until("it waits", async () => /waits .* → sam\/tv/.test((await operator.trace()).join("; ")));
+    await until("it is dropped, when too much waits", async () => {
+      await pour(b, "game:1");
+      return /dropped .* → sam\/tv/.test((await operator.trace()).join("; "));
+    });
+    tv.cut();
+  });
+
+  test("says that Redis is away, and who is not counted", async ({ nodes }) => {
+    const { context } = nodes;
+    const redis = await Redis.start();
+    const start = (node: string): Promise<Gateway> =>
+      Gateway.start(redis.url, "away:", { ...consoleSettings, node });
+    const gateways = await Promise.all([start("node-c"), start("node-d")]);
+    const operator = await Operator.open(await context(), gateways[0]);
+    await until("both nodes are shown", async () => (await operator.number("Nodes")) === "2");
+    await redis.stop();
+    await operator.sees(/Redis is away: .* Not counted: node-d/);
+    expect(await operator.number("Nodes")).toBe("1 of 2");
+    await until("the row says so", async () =>
+      (await operator.row("node-d").innerText()).includes("no answer"),
+    );
+    await redis.start();
+    await until("both are back", async () => (await operator.number("Nodes")) === "2");
+    expect(await operator.page.locator("main .problem").count()).toBe(0);
+    await Promise.all(gateways.map((gateway) => gateway.stop()));
+    await redis.remove();
   });
 
   test("finds a user, sends a notification, and traces it to the socket", async ({ nodes }) => {
@@ -89,14 +170,28 @@ describe.concurrent("the console", () => {
     const operator = await Operator.open(await context(), a);
     await operator.find("ann");
     await operator.sees("Devices of ann");
-    await operator.page.getByRole("button", { name: "Test notification" }).click();
+    await operator.page.getByRole("button", { name: "Test notification to ann" }).click();
     await until("ann gets it", async () => (await ann.frames()).some(({ type }) => type === "notification"));
-    await until("the trace ends at ann's socket", async () => {
+    const stages = [
+      /came in node-a by api/,
+      /has a place .*#1/,
+      /received node-b/,
+      /written node-b → ann/,
+      /confirmed node-b → ann/,
+    ];
+    await until("the trace ends with ann's confirmation", async () => {
       const lines = (await operator.trace()).join("; ");
-      return [/came in node-a by api/, /has a place .*#1/, /received node-b/, /written node-b → ann/].every(
-        (part) => part.test(lines),
-      );
+      return stages.every((part) => part.test(lines));
     });
+    await operator.page.getByLabel("The message's id").fill("ab"); // what is typed is not asked for
+    const asked = operator.page.waitForResponse(/\/trace\/console-/);
+    expect((await asked).status()).toBe(200);
+    expect(await operator.page.locator("main .problem").count()).toBe(0);
+    await operator.follow("abc");
+    await operator.sees("want 4 to 128 bytes");
+    await operator.find("an"); // the beginning
+    await operator.page.getByRole("button", { name: /^ann / }).click();
+    await operator.sees("Devices of ann");
     await operator.page.getByLabel("The beginning of a room's name").fill("chat:");
     await operator.page.getByLabel("The beginning of a room's name").press("Enter");
     await operator.page.getByRole("button", { name: "chat:tea · 1" }).click();

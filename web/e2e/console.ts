@@ -4,8 +4,36 @@ import type { Gateway } from "./processes.ts";
 /** The key of the internal API in these tests. */
 export const apiKey = "the-console-tests-call-with-this-key";
 
+/** Calls the API of a gateway. */
+export async function call<T>(gateway: Gateway, path: string, body?: object): Promise<T> {
+  const response = await fetch(`http://127.0.0.1:${gateway.adminPort}/api/v1/${path}`, {
+    method: body ? "POST" : "GET",
+    headers: { "X-API-Key": apiKey },
+    ...(body && { body: JSON.stringify(body) }),
+  });
+  const { data, message } = (await response.json()) as { data: T; message: string };
+  if (!response.ok) throw new Error(`${path}: ${response.status} ${message}`);
+  return data;
+}
+
+/** Publishes as much into a room as kernels keep for a client that reads nothing, bit by bit. */
+export async function pour(gateway: Gateway, room: string): Promise<void> {
+  const message = { type: "room_message", content: { text: "x".repeat(30_000) } };
+  await call(gateway, "publish/batch", {
+    messages: Array.from({ length: 4 }, () => ({ channel: `room:${room}`, message })),
+  });
+}
+
 /** What a gateway needs for the console's tests. */
-export const consoleSettings = { "admin.api_keys": apiKey, "engine.origins": "https://app.example.com" };
+export const consoleSettings = {
+  "admin.api_keys": apiKey,
+  "engine.origins": "https://app.example.com",
+  // Who reads nothing answers no ping either: it is to be slow, and not gone.
+  "engine.ping_interval": "5m",
+  "engine.pong_timeout": "4m",
+  // So much that it is not given up at once.
+  "limits.write_buffer_bytes": String(1 << 20),
+};
 
 /** An operator at the console. */
 export class Operator {
@@ -45,8 +73,29 @@ export class Operator {
     return this.page.locator("tbody tr", { hasText: node });
   }
 
+  /** What a plot says beside its title, in one line. */
+  async plot(title: string): Promise<string> {
+    const caption = this.page.locator(".plot", { hasText: title }).locator("figcaption");
+    return (await caption.innerText()).replace(/\s+/g, " ");
+  }
+
+  /** What a plot says to those who do not see it. */
+  async described(title: string): Promise<string> {
+    const label = await this.page
+      .getByRole("img", { name: new RegExp(`^${title}[,:]`) })
+      .getAttribute("aria-label");
+    return label ?? "";
+  }
+
+  /** Has a message followed. */
+  async follow(id: string): Promise<void> {
+    const box = this.page.getByLabel("The message's id");
+    await box.fill(id);
+    await box.press("Enter");
+  }
+
   async find(user: string): Promise<void> {
-    const box = this.page.getByLabel("A user's id");
+    const box = this.page.getByLabel("A user's id, or its beginning");
     await box.fill(user);
     await box.press("Enter");
   }

@@ -1,3 +1,5 @@
+import type { Overview } from "./figures.ts";
+
 /** What the internal API answers when it does not do what it was asked. */
 export class ApiError extends Error {
   constructor(
@@ -67,6 +69,15 @@ export class Api {
   ) {}
 
   console = (): Promise<Access> => this.#call("POST", "console", {});
+
+  past = (): Promise<{ moments: Overview[] }> => this.#call("GET", "console/past");
+
+  /** Users online whose ids begin with a text, but for the one that is the text. */
+  users = async (prefix: string): Promise<Member[]> => {
+    const query = new URLSearchParams({ after: prefix, limit: "20" });
+    const { users } = await this.#call<{ users: Member[] | null }>("GET", `users?${query.toString()}`);
+    return (users ?? []).filter(({ user_id }) => user_id.startsWith(prefix));
+  };
 
   devices = (user: string): Promise<{ devices: Device[] }> =>
     this.#call("GET", `users/${encodeURIComponent(user)}/devices`);

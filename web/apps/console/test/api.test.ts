@@ -19,6 +19,16 @@ describe("the internal API", () => {
     expect(headers["X-API-Key"]).toBe("secret");
   });
 
+  test("finds users by the beginning of their ids", async () => {
+    const fetched = answers(
+      200,
+      `{"data":{"users":[{"user_id":"ann2"},{"user_id":"anne"},{"user_id":"bob"}]}}`,
+    );
+    const found = await new Api("k").users("ann");
+    expect(found.map(({ user_id }) => user_id)).toEqual(["ann2", "anne"]);
+    expect(fetched.mock.calls[0]?.[0]).toBe("/api/v1/users?after=ann&limit=20");
+  });
+
   test("is called without a key where none is given", async () => {
     const fetched = answers(200, `{"data":{"url":"ws://x/ws","token":"t"}}`);
     await new Api("").console();
