@@ -39,6 +39,9 @@ func FullSuite() []Job {
 	peers := []string{"gws", "gorilla", "coder", "nbiows", "centrifuge", "ws", "socketio"}
 	all := slices.Concat([]string{"gateway"}, floors, peers)
 	burst := slices.Concat([]string{"gateway", "floor --burst", "floor --threads 2 --burst"}, peers)
+	few := []string{"gateway", "gws", "gorilla", "centrifuge"}
+	slow := single(15_000) // as many deliveries a second as in small
+	slow.Rate = 1
 	personal := storm(15_000)
 	personal.Personal = true
 	paced := storm(15_000)
@@ -53,7 +56,8 @@ func FullSuite() []Job {
 		{Idle{personal}, gatewayOnly},
 		{Fanout{single(15_000)}, all},
 		{Fanout{bursts(15_000)}, burst},
-		{Fanout{small(15_000)}, slices.Concat([]string{"gateway"}, peers)},
+		{Fanout{slow}, gatewayOnly},
+		{Fanout{small(15_000)}, few},
 		{Chat{small(15_000)}, gatewayOnly},
 		{Direct{P: direct(15_000)}, gatewayOnly},
 		{Direct{P: direct(15_000), Backend: true}, gatewayOnly},
