@@ -294,6 +294,8 @@ describe.concurrent("the demo page", () => {
     });
     await ann.sees("Order 6 shipped");
     await ann.sees("Maintenance at noon");
+    const unasked = ann.page.locator(".toast, .banners .el-alert");
+    await until("only the latest are left", async () => (await unasked.count()) === 4);
     await ann.still();
     const places = await ann.page.evaluate(() => {
       const boxes = (of: string): DOMRect[] =>
