@@ -1,6 +1,9 @@
 package redistest
 
-import "testing"
+import (
+	"fmt"
+	"testing"
+)
 
 func TestCluster_ReplicasTakeOverAndSlotsMove(t *testing.T) {
 	c := StartCluster(t, 3, 1)
@@ -8,7 +11,12 @@ func TestCluster_ReplicasTakeOverAndSlotsMove(t *testing.T) {
 	if got := c.Primaries[home].CLI("SET", "key", "value"); got != "OK" {
 		t.Fatalf("SET = %q", got)
 	}
-	c.Primaries[home].CLI("WAIT", "1", "1000")
+	Eventually(t, clusterTimeout, func() error { // WAIT would only wait for what its own connection has written
+		if got := c.Replicas[home][0].CLI("DBSIZE"); got != "1" {
+			return fmt.Errorf("the replica has %s keys, want 1", got)
+		}
+		return nil
+	})
 	heir := c.KillPrimary(home)
 	if got := heir.CLI("GET", "key"); got != "value" {
 		t.Errorf("GET at the heir = %q, want value", got)
