@@ -3,6 +3,7 @@ package pubsub
 import (
 	"context"
 	"errors"
+	"maps"
 	"sync"
 	"time"
 
@@ -33,9 +34,14 @@ type Appender struct {
 	replicas int           // that are to have what is appended
 	must     bool          // or else the answer is an error
 
-	mu     sync.Mutex           // guards the fields below
-	loaded map[string]bool      // the histories of servers that know the scripts
-	alone  map[string]time.Time // of servers without replicas: until when nobody waits for them
+	mu    sync.Mutex              // guards the fields below
+	peers map[*redis.Client]*peer // by the client of a link
+}
+
+// peer is what is known of a server for as long as the link to it.
+type peer struct {
+	loaded bool      // it knows the scripts
+	alone  time.Time // until then nobody waits for its replicas, of which none answered
 }
 
 // Appender returns an Appender that waits for Config.WaitReplicas, and gives
@@ -56,7 +62,7 @@ func (b *Bus) DurableAppender() *Appender {
 func (b *Bus) newAppender(replicas int, must bool) *Appender {
 	return &Appender{
 		bus: b, store: stream.New(b.commands, b.storeOptions()), replicas: replicas, must: must,
-		loaded: map[string]bool{}, alone: map[string]time.Time{},
+		peers: map[*redis.Client]*peer{},
 	}
 }
 
@@ -69,24 +75,22 @@ type server struct {
 	client   *redis.Client
 	settling *settling
 	history  string
+	err      error // why nothing can be appended there; the other fields are not for use then
 }
 
 // Append is stream.Store.Append, but sends nothing a second time by itself. What
-// has to wait is answered with stream.ErrSettling, or ErrAway.
+// has to wait is answered with stream.ErrSettling, or ErrAway. Of one log either all
+// that the batch has is sent or nothing.
 func (a *Appender) Append(ctx context.Context, batch []stream.Append) []stream.Result {
 	results := make([]stream.Result, len(batch))
-	servers := map[stream.Key]server{}
+	servers := a.serversOf(batch)
 	var going []stream.Append
 	var places []int
 	for i, m := range batch {
-		s, known := servers[m.Key]
-		if !known {
-			s, results[i].Err = a.serverOf(m.Key)
-			if results[i].Err != nil {
-				continue
-			}
-			servers[m.Key] = s
-			a.prepare(ctx, s)
+		s := servers[m.Key]
+		if s.err != nil {
+			results[i].Err = s.err
+			continue
 		}
 		m.History = s.history
 		going, places = append(going, m), append(places, i)
@@ -94,14 +98,33 @@ func (a *Appender) Append(ctx context.Context, batch []stream.Append) []stream.R
 	if len(going) == 0 {
 		return results
 	}
+	for _, s := range servers {
+		if s.err == nil {
+			a.prepare(ctx, s.client)
+		}
+	}
 	for i, r := range a.exchange(ctx, servers, going) {
 		results[places[i]] = r
 	}
 	return results
 }
 
-// serverOf finds the server of a log, and says why there is none.
-func (a *Appender) serverOf(k stream.Key) (server, error) {
+// serversOf finds the server of each log of a batch. It asks once for all messages of
+// a log, or one might go that is behind one that must wait; the log would take that for
+// a duplicate afterwards.
+func (a *Appender) serversOf(batch []stream.Append) map[stream.Key]server {
+	servers := map[stream.Key]server{}
+	for i := range batch {
+		k := batch[i].Key
+		if _, known := servers[k]; !known {
+			servers[k] = a.serverOf(k)
+		}
+	}
+	return servers
+}
+
+// serverOf finds the server of a log, or says why there is none.
+func (a *Appender) serverOf(k stream.Key) server {
 	s := server{settling: a.bus.settlingOf(k)}
 	if a.bus.shards != nil {
 		s.client = a.bus.shards.ownerOf(topic{LogKind(k.Kind), k.Name}).node.Load()
@@ -109,24 +132,56 @@ func (a *Appender) serverOf(k stream.Key) (server, error) {
 		s.client = to.node
 	}
 	if s.client == nil {
-		return s, ErrAway
+		s.err = ErrAway
+		return s
 	}
 	var ok bool
 	if s.history, ok = s.settling.settled(time.Now()); !ok {
-		return s, stream.ErrSettling
+		s.err = stream.ErrSettling
 	}
-	return s, nil
+	return s
 }
 
 // prepare has a server know the scripts.
-func (a *Appender) prepare(ctx context.Context, s server) {
+func (a *Appender) prepare(ctx context.Context, c *redis.Client) {
 	a.mu.Lock()
-	loaded := a.loaded[s.history]
-	a.loaded[s.history] = true // else NOSCRIPT says so
+	p := a.peerLocked(c)
+	loaded := p.loaded
+	p.loaded = true // else NOSCRIPT says so
 	a.mu.Unlock()
 	if !loaded {
-		stream.New(s.client, a.bus.storeOptions()).Load(ctx)
+		a.forget()
+		stream.New(c, a.bus.storeOptions()).Load(ctx)
 	}
+}
+
+// peerLocked returns what is known of a server.
+func (a *Appender) peerLocked(c *redis.Client) *peer {
+	p := a.peers[c]
+	if p == nil {
+		p = new(peer)
+		a.peers[c] = p
+	}
+	return p
+}
+
+// forget lets go of the servers whose link is no more.
+func (a *Appender) forget() {
+	linked := a.bus.linked()
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	maps.DeleteFunc(a.peers, func(c *redis.Client, _ *peer) bool { return !linked[c] })
+}
+
+// linked returns the clients of the links to servers that have logs.
+func (b *Bus) linked() map[*redis.Client]bool {
+	clients := map[*redis.Client]bool{}
+	if b.shards != nil {
+		b.shards.each(func(s *shard) { clients[s.node.Load()] = true })
+	} else if to := b.outbox.route(); to != nil {
+		clients[to.node] = true
+	}
+	return clients
 }
 
 // exchange makes one round trip to each server.
@@ -138,37 +193,56 @@ func (a *Appender) exchange(ctx context.Context, servers map[stream.Key]server, 
 	}
 	t.exec()
 	results := queued.Answers()
+	a.follow(ctx, batch, results)
 	for i := range results {
-		results[i] = a.judge(ctx, t, servers[batch[i].Key], batch[i], results[i])
+		k := batch[i].Key
+		results[i] = a.judge(t, servers[k], k, results[i])
 	}
 	return results
 }
 
+// follow sends on what was refused since the slot is on its way from its server, which
+// lives, to another. Messages of one log stay together, in one run of the script: none
+// is taken unless those before it are.
+func (a *Appender) follow(ctx context.Context, batch []stream.Append, results []stream.Result) {
+	var moving []stream.Append
+	var places []int
+	for i, r := range results {
+		if redis.HasErrorPrefix(r.Err, "ASK") || redis.HasErrorPrefix(r.Err, "TRYAGAIN") {
+			m := batch[i] // a copy
+			m.History = ""
+			moving, places = append(moving, m), append(places, i)
+		}
+	}
+	if len(moving) == 0 {
+		return
+	}
+	for i, r := range a.store.Append(ctx, moving) {
+		r.Again = true
+		results[places[i]] = r
+	}
+}
+
 // judge looks at one answer.
-func (a *Appender) judge(ctx context.Context, t *trip, s server, m stream.Append, r stream.Result) stream.Result {
+func (a *Appender) judge(t *trip, s server, k stream.Key, r stream.Result) stream.Result {
 	switch history, other := stream.OtherHistory(r.Err); {
 	case other:
 		s.settling.note(history, a.bus.cfg.Settle)
 		r.Err = stream.ErrSettling
 	case redis.HasErrorPrefix(r.Err, "NOSCRIPT"):
 		a.mu.Lock()
-		delete(a.loaded, s.history)
+		a.peerLocked(s.client).loaded = false
 		a.mu.Unlock()
-	case redis.HasErrorPrefix(r.Err, "ASK"), redis.HasErrorPrefix(r.Err, "TRYAGAIN"):
-		// The slot is on its way from this server, which lives, to another.
-		m.History = ""
-		r = a.store.Append(ctx, []stream.Append{m})[0]
-		r.Again = true
 	case r.Err != nil && !stream.Hopeless(r.Err):
 		a.bus.shards.reload() // it may be elsewhere now
 	}
-	if r = t.check(m.Key, r); errors.Is(r.Err, stream.ErrReplicas) && !a.must {
+	// What was sent on is not waived: its new server has not been asked yet, and is
+	// when it comes again.
+	if r = t.check(k, r); errors.Is(r.Err, stream.ErrReplicas) && !a.must && !r.Again {
 		r.Err = nil
-		if !r.Again {
-			a.mu.Lock()
-			a.alone[s.history] = time.Now().Add(lonely)
-			a.mu.Unlock()
-		}
+		a.mu.Lock()
+		a.peerLocked(s.client).alone = time.Now().Add(lonely)
+		a.mu.Unlock()
 	}
 	return r
 }
@@ -179,12 +253,7 @@ func (a *Appender) spare(t *trip, servers map[stream.Key]server) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	for _, s := range servers {
-		until, alone := a.alone[s.history]
-		switch {
-		case !alone:
-		case time.Now().After(until):
-			delete(a.alone, s.history)
-		default:
+		if s.err == nil && time.Now().Before(a.peerLocked(s.client).alone) {
 			t.leg(s.client).alone = true
 		}
 	}

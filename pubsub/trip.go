@@ -2,6 +2,8 @@ package pubsub
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"sync"
 	"time"
 
@@ -105,17 +107,40 @@ func (l *leg) addWait(ctx context.Context, replicas int) {
 	}
 }
 
-// check returns r, or that too few replicas have what it was the answer to.
+// check returns r, or why it is not known that enough replicas have what it was the
+// answer to: ErrReplicas when they have not, or nobody has waited for them, else the
+// error by which WAIT ended.
 func (t *trip) check(k stream.Key, r stream.Result) stream.Result {
 	if t.replicas == 0 || r.Err != nil {
 		return r
 	}
 	l := t.homes[k]
-	if l != nil && l.alone {
-		return r
-	}
-	if r.Again || l == nil || l.wait == nil || l.wait.Err() != nil || l.wait.Val() < int64(t.replicas) {
+	switch {
+	case r.Again, l == nil:
+		r.Err = ErrReplicas
+	case l.alone:
+	case l.wait == nil:
+		r.Err = ErrReplicas
+	case l.wait.Err() != nil:
+		r.Err = waitError(l.wait.Err())
+	case l.wait.Val() < int64(t.replicas):
 		r.Err = ErrReplicas
 	}
 	return r
+}
+
+// waitError says what an error of WAIT means. A server that does not know or allow it
+// lives, and says nothing about its replicas. Any other may be the server's last word:
+// it is lost, or no master any more, and its heir may lack what it has taken. The
+// message is to be sent again then, so the error is never hopeless (stream.Hopeless):
+// a refusal is not that of the message, and is not wrapped.
+func waitError(err error) error {
+	var refusal redis.Error
+	switch {
+	case !errors.As(err, &refusal):
+		return fmt.Errorf("pubsub: wait for replicas: %w", err)
+	case redis.HasErrorPrefix(err, "NOPERM"), redis.HasErrorPrefix(err, "unknown command"):
+		return ErrReplicas
+	}
+	return fmt.Errorf("pubsub: wait for replicas: %s", refusal.Error())
 }
