@@ -85,7 +85,8 @@ type Bus struct {
 	stop    context.CancelFunc
 	ended   chan struct{} // closed when Run has returned
 
-	settling settling // of the one server, outside a Cluster
+	settling settling  // of the one server, outside a Cluster
+	nameless sync.Once // for the line that a server does not say its history
 
 	// handling has the readers of a Cluster call Handler and idle one by one.
 	handling sync.Mutex

@@ -87,9 +87,9 @@ type Config struct {
 	// (8192). Beyond that they return ErrBusy.
 	QueueAsks int
 
-	// Settle is how long appends wait when another server answers than before
-	// (3 s), until nodes have put back what it lacks. It should be longer
-	// than MaxBackoff, by the time that they need.
+	// Settle is how long appends wait when another server answers than before,
+	// or may do so (3 s), until nodes have put back what it lacks. It should be
+	// longer than MaxBackoff, by the time that they need.
 	Settle time.Duration
 
 	// MinBackoff and MaxBackoff bound the pause between two attempts to

@@ -29,7 +29,7 @@ func (b *Bus) publish(ctx context.Context) {
 			b.refuse(b.outbox.fetch(nil), ErrClosed)
 			return
 		case <-held.due():
-			b.sendAll(ctx, held.take())
+			b.sendAll(ctx, held.ready(b))
 		case <-b.outbox.wake:
 		}
 		fetched := b.outbox.fetch(spare)

@@ -21,13 +21,15 @@ import (
 //
 // A server is known by its replication history, which Redis names by random
 // digits: they change when a replica takes over, and when a server is restarted.
+// One that does not say it, since this user may not ask (INFO), or has none, may be
+// another with each new link; and its script cannot refuse what was meant for another.
 
 // settling is which server answers, or is the master of some slots, and until when
 // appends wait there.
 type settling struct {
 	mu      sync.Mutex // guards the fields below
 	known   bool       // somebody has looked
-	history string     // of the server; "" when it does not say
+	history string     // of the server, as was said last; "" when it never was
 	until   time.Time
 }
 
@@ -46,14 +48,18 @@ func (s *settling) left(now time.Time) time.Duration {
 }
 
 // note takes the history of the server that answers, and has appends wait for d
-// if it is another than the last.
+// if it is another than the last, or may be: one of the two does not say. What one
+// has said stays, to be compared with what the next says.
 func (s *settling) note(history string, d time.Duration) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.known && s.history != "" && history != "" && history != s.history {
+	if s.known && (history == "" || history != s.history) {
 		s.until = time.Now().Add(d)
 	}
-	s.known, s.history = true, history
+	s.known = true
+	if history != "" {
+		s.history = history
+	}
 }
 
 // settled returns the history of a server at which appends need not wait. It
@@ -84,10 +90,17 @@ func (b *Bus) noteServer(ctx context.Context, l *link) error {
 	}
 	info, err := l.node.Info(ctx, "replication").Result()
 	var refusal redis.Error
-	if err != nil && !errors.As(err, &refusal) { // the embedded Redis has no such section
+	if err != nil && !errors.As(err, &refusal) { // the embedded Redis has no such section, others may not allow it
 		return err
 	}
-	s.note(infoField(info, "master_replid"), b.cfg.Settle)
+	history := infoField(info, "master_replid")
+	if history == "" && b.embedded == nil {
+		b.nameless.Do(func() {
+			b.log.Warn().Err(err).Msg("redis does not say its replication history, which INFO has: " +
+				"messages with history wait after each new connection, and may come twice or be lost after a failover")
+		})
+	}
+	s.note(history, b.cfg.Settle)
 	return nil
 }
 
@@ -106,23 +119,27 @@ func infoField(info, name string) string {
 type waiting struct {
 	messages []outgoing // in order
 	logs     map[stream.Key]struct{}
-	until    *time.Timer // fires when all of them may go; nil while there are none
+	next     time.Time   // when the first server of theirs has settled
+	timer    *time.Timer // fires then; nil while there are none
 }
 
-// due returns the channel on which the end of the wait comes.
+// due returns the channel on which it comes that some of them may go.
 func (w *waiting) due() <-chan time.Time {
-	if w.until == nil {
+	if w.timer == nil {
 		return nil
 	}
-	return w.until.C
+	return w.timer.C
 }
+
+// ready returns those that need not wait any more. Each server has its own time, and
+// may have got another one meanwhile.
+func (w *waiting) ready(b *Bus) []outgoing { return w.split(b, w.take()) }
 
 // split moves those of messages that have to wait, and returns the others, in
 // the same memory.
 func (w *waiting) split(b *Bus, messages []outgoing) []outgoing {
 	now := time.Now()
 	going := messages[:0]
-	var most time.Duration
 	for _, m := range messages {
 		if m.log == nil {
 			going = append(going, m)
@@ -139,27 +156,30 @@ func (w *waiting) split(b *Bus, messages []outgoing) []outgoing {
 		}
 		w.logs[key] = struct{}{}
 		w.messages = append(w.messages, m)
-		most = max(most, left)
-	}
-	if most > 0 {
-		w.extend(most)
+		if left > 0 {
+			w.lookAt(now.Add(left))
+		}
 	}
 	return going
 }
 
-// extend has all that waits go after d.
-func (w *waiting) extend(d time.Duration) {
-	if w.until == nil {
-		w.until = time.NewTimer(d)
+// lookAt has the timer fire at t, or before if it would.
+func (w *waiting) lookAt(t time.Time) {
+	switch {
+	case w.timer == nil:
+		w.timer = time.NewTimer(time.Until(t))
+	case t.Before(w.next):
+		w.timer.Reset(time.Until(t))
+	default:
 		return
 	}
-	w.until.Reset(d)
+	w.next = t
 }
 
 // take returns all that waits and forgets it.
 func (w *waiting) take() []outgoing {
-	if w.until != nil {
-		w.until.Stop()
+	if w.timer != nil {
+		w.timer.Stop()
 	}
 	messages := w.messages
 	*w = waiting{}

@@ -1,9 +1,12 @@
 package pubsub
 
 import (
+	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/ginforge/gateway/pubsub/redistest"
@@ -128,4 +131,98 @@ func TestSettling_KnowsServersApart(t *testing.T) {
 	}
 	now = now.Add(2 * time.Hour)
 	want("later", "b", true)
+	s.note("", 3*time.Hour)
+	want("one that may be another", "b", false)
+	now = now.Add(2 * time.Hour)
+	s.note("b", 5*time.Hour)
+	want("the one before, later", "b", true)
+
+	s, now = settling{}, time.Now()
+	s.note("", time.Hour)
+	want("the first server, nameless", "", true)
+	s.note("", time.Hour)
+	want("a second, nameless", "", false)
+	now = now.Add(2 * time.Hour)
+	s.note("c", 3*time.Hour)
+	want("one behind a nameless", "c", false)
+}
+
+// TestBus_WaitsWhereNoHistoryIsSaid: this user may not ask for it, so that any new
+// link may be to another server.
+func TestBus_WaitsWhereNoHistoryIsSaid(t *testing.T) {
+	t.Parallel()
+	server := redistest.Start(t)
+	server.CLI("ACL", "SETUSER", "limited", "on", ">secret", "~*", "&*", "+@all", "-info")
+	cfg := testConfig("redis://limited:secret@" + server.Addr())
+	cfg.Settle = time.Hour
+	b, k := connected(t, cfg, nil), stream.Key{Name: "r"}
+	a := b.Appender()
+	if r := a.Append(t.Context(), ordered(k, 1))[0]; r.Err != nil {
+		t.Errorf("by the first link = %v", r.Err)
+	}
+	for range 2 {
+		before := b.Stats().Connects
+		server.CLI("CLIENT", "KILL", "USER", "limited")
+		redistest.Eventually(t, patience, func() error {
+			if n := b.Stats().Connects; n == before {
+				return fmt.Errorf("%d links, want another", n)
+			}
+			return nil
+		})
+		b.waitConnected(t, true)
+		if r := a.Append(t.Context(), ordered(k, 2))[0]; !errors.Is(r.Err, stream.ErrSettling) {
+			t.Errorf("by another link = %+v, want ErrSettling", r)
+		}
+	}
+	if lines := b.logs.lines("does not say its replication history"); len(lines) != 1 {
+		t.Errorf("%d lines about it, want one: %q", len(lines), lines)
+	}
+}
+
+// TestWaiting_EachServerHasItsTime: what waits for one server does not go when another
+// has settled, nor when its own has begun to settle anew.
+func TestWaiting_EachServerHasItsTime(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := &Bus{cfg: Config{Prefix: "websocket:"}}
+		b.shards = newShards(b)
+		late, soon := stream.Key{Name: "late"}, stream.Key{Name: "soon"}
+		ownMaster(b, late, "a").settling.begin(3 * time.Second)
+		ownMaster(b, soon, "b").settling.begin(500 * time.Millisecond)
+		start := time.Now()
+		var held waiting
+		payloads := func(messages []outgoing) (texts []string) {
+			for _, m := range messages {
+				texts = append(texts, string(m.payload))
+			}
+			return texts
+		}
+		hold := func(k stream.Key, payload string) {
+			t.Helper()
+			m := outgoing{payload: []byte(payload), log: &logMessage{append: stream.Append{Key: k}}}
+			if going := held.split(b, []outgoing{m}); len(going) != 0 {
+				t.Errorf("%s went at %v", payload, time.Since(start))
+			}
+		}
+		wantAt := func(at time.Duration, want ...string) {
+			t.Helper()
+			<-held.due()
+			if now := time.Since(start); now != at {
+				t.Errorf("due at %v, want %v", now, at)
+			}
+			if got := payloads(held.ready(b)); !slices.Equal(got, want) {
+				t.Errorf("%q went at %v, want %q", got, at, want)
+			}
+		}
+		hold(late, "a1")
+		hold(soon, "b1")
+		hold(late, "a2")
+		wantAt(500*time.Millisecond, "b1")
+		hold(late, "a3")
+		b.settlingOf(late).begin(3 * time.Second)
+		wantAt(3 * time.Second)
+		wantAt(3500*time.Millisecond, "a1", "a2", "a3")
+		if held.due() != nil {
+			t.Error("something is due when nothing waits")
+		}
+	})
 }
