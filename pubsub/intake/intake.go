@@ -189,7 +189,7 @@ func (i *Intake) do(ctx context.Context, messages []redis.XMessage) error {
 			logged = append(logged, e)
 		}
 	}
-	more, late, err := i.appendAll(ctx, logged)
+	done, err := i.appendAll(ctx, logged)
 	if err != nil {
 		return err
 	}
@@ -197,20 +197,26 @@ func (i *Intake) do(ctx context.Context, messages []redis.XMessage) error {
 	if err != nil {
 		return err
 	}
-	if err := i.setAside(ctx, append(poison, more...)); err != nil {
+	if err := i.setAside(ctx, append(poison, done.poison...)); err != nil {
 		return err
 	}
-	if err := i.again(ctx, append(late, later...)); err != nil {
+	if err := i.again(ctx, append(done.late, later...)); err != nil {
 		return err
 	}
-	return i.forget(ctx, ids)
+	return i.forget(ctx, ids, done.history)
 }
 
-// appendAll appends entries to their logs. It returns those that no log will ever
-// take, and those that seem to come too late.
-func (i *Intake) appendAll(ctx context.Context, entries []entry) (poison, late []entry, err error) {
+// appended is what has become of entries that have a log.
+type appended struct {
+	poison  []entry // those that no log will ever take
+	late    []entry // those that seem to come too late
+	history string  // of the server that has taken the others, "" if it has not said
+}
+
+// appendAll appends entries to their logs.
+func (i *Intake) appendAll(ctx context.Context, entries []entry) (done appended, err error) {
 	if len(entries) == 0 {
-		return nil, nil, nil
+		return done, nil
 	}
 	batch := make([]stream.Append, len(entries))
 	for n, e := range entries {
@@ -220,9 +226,10 @@ func (i *Intake) appendAll(ctx context.Context, entries []entry) (poison, late [
 		switch {
 		case r.Err == nil && r.Last > entries[n].place:
 			entries[n].behind = r.Last
-			late = append(late, entries[n])
+			done.late = append(done.late, entries[n])
 		case r.Err == nil:
 			i.count(r.Duplicate)
+			done.history = r.History
 		case errors.Is(r.Err, stream.ErrReplicas):
 			if !r.Duplicate {
 				i.count(false)
@@ -230,15 +237,15 @@ func (i *Intake) appendAll(ctx context.Context, entries []entry) (poison, late [
 			err = r.Err // it is a duplicate until they have it
 		case stream.Hopeless(r.Err):
 			entries[n].poison = r.Err
-			poison = append(poison, entries[n])
+			done.poison = append(done.poison, entries[n])
 		default:
 			err = r.Err
 		}
 	}
 	if err != nil {
-		return nil, nil, fmt.Errorf("intake: append: %w", err)
+		return appended{}, fmt.Errorf("intake: append: %w", err)
 	}
-	return poison, late, nil
+	return done, nil
 }
 
 func (i *Intake) count(duplicate bool) {
@@ -247,17 +254,6 @@ func (i *Intake) count(duplicate bool) {
 	} else {
 		i.stats.taken.Add(1)
 	}
-}
-
-// forget has Redis forget entries that are done.
-func (i *Intake) forget(ctx context.Context, ids []string) error {
-	pipe := i.redis.TxPipeline()
-	pipe.XAck(ctx, i.stream, group, ids...)
-	pipe.XDel(ctx, i.stream, ids...)
-	if _, err := pipe.Exec(ctx); err != nil {
-		return fmt.Errorf("intake: acknowledge: %w", err)
-	}
-	return nil
 }
 
 // warn complains once in a while.

@@ -60,7 +60,9 @@ type Result struct {
 	// Again says that the pipeline did not carry it out, and that it was sent
 	// anew behind it.
 	Again bool
-	Err   error // of go-redis, or ErrRules: then the message was not taken, as far as is known
+	// History is that of the server that has answered, if the Append named one.
+	History string
+	Err     error // of go-redis, or ErrRules: then the message was not taken, as far as is known
 }
 
 // Append appends a batch in one round trip, and answers each message in its
@@ -102,6 +104,7 @@ func (s *Store) Queue(ctx context.Context, pipe func(Key) redis.Pipeliner, batch
 			q.results[i].Err = fmt.Errorf("%w: %s keeps %d for %v", ErrRules, a.Key, a.Size, a.TTL)
 			continue
 		}
+		q.results[i].History = a.History
 		n, known := byLog[a.Key]
 		if !known {
 			n = len(q.groups)

@@ -17,8 +17,8 @@ func TestStore_AppendIsMeantForOneServer(t *testing.T) {
 			found = []string{"", ""} // the embedded one has none, and takes everything
 		}
 		a := Append{Key: room, Rules: rules, Payload: []byte("a"), History: found[1]}
-		if r := w.Append(ctx, []Append{a})[0]; r.Err != nil || r.Offset != 1 {
-			t.Fatalf("Append() = %+v, want offset 1", r)
+		if r := w.Append(ctx, []Append{a})[0]; r.Err != nil || r.Offset != 1 || r.History != found[1] {
+			t.Fatalf("Append() = %+v, want offset 1 at %q", r, found[1])
 		}
 		a.History = "of-another"
 		r := w.Append(ctx, []Append{a})[0]
