@@ -29,8 +29,9 @@ type Handler interface {
 	// OnSlow is called on a sending goroutine when the write buffer is full. It
 	// usually closes the connection.
 	OnSlow()
-	// OnCaughtUp is called when nothing waits for the peer any more, once for each
-	// time that Conn.CaughtUp has reported false. It is called with locks of the
+	// OnCaughtUp is called when nothing waits for the peer any more, once however
+	// often Conn.CaughtUp has reported false before, and not at all when the
+	// connection is gone. It is called with locks of the
 	// connection held, so it must not use the connection.
 	OnCaughtUp()
 	// OnDeadline is called on the wheel's goroutine when the time given to

@@ -98,7 +98,7 @@ func (c *Conn) moveOnOnce(scratch []byte) (_ []byte, more bool) {
 // writePart makes one write of what stands first in the backlog. The caller holds
 // wmu, and nbio holds nothing.
 func (c *Conn) writePart(part []byte) error {
-	n, err := c.writeSocket(part)
+	n, err := c.writeSocket(part, single)
 	if err != nil {
 		return err
 	}

@@ -67,7 +67,7 @@ func newWheel(c Config, onSilent func(*Conn), onTick func()) *wheel {
 		onSilent: onSilent,
 		onTick:   onTick,
 	}
-	longest := max(c.HandshakeTimeout, c.CloseTimeout, c.PingInterval)
+	longest := max(c.HandshakeTimeout, c.CloseTimeout, c.PingInterval, maxLater)
 	w.slots = make([]slot, w.interval)
 	w.due = make([]dueSlot, int(longest/time.Second)+4)
 	w.now.Store(1) // 0 means "no deadline" in a connection

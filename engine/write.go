@@ -120,7 +120,7 @@ func (c *Conn) sendFrames(b []byte, frames []*Frame) error {
 	case c.waits():
 		return c.queue(frames)
 	}
-	n, err := c.writeSocket(b)
+	n, err := c.writeSocket(b, fanOut)
 	if err != nil {
 		c.tell(frames, FateGone)
 		return ErrClosed
@@ -182,7 +182,7 @@ func (c *Conn) writeLocked(b []byte) error {
 	n := 0
 	if c.pending.Load() == 0 {
 		var err error
-		if n, err = c.writeSocket(b); err != nil {
+		if n, err = c.writeSocket(b, single); err != nil {
 			return ErrClosed
 		}
 	}
@@ -212,15 +212,19 @@ func (c *Conn) addPending(n int) (pending int32) {
 
 // writeSocket makes one write(2) and returns how much the socket took; a full
 // socket takes 0 bytes and is no error.
-func (c *Conn) writeSocket(b []byte) (n int, err error) {
+func (c *Conn) writeSocket(b []byte, by writer) (n int, err error) {
 	if !lockOpen(c.nb) {
 		return 0, ErrClosed
 	}
 	defer c.nb.Unlock()
 	for {
-		n, errno := writeNow(c.nb.Hash(), b)
-		switch errno {
-		case 0:
+		if by == fanOut {
+			n, err = writeNow(c.nb.Hash(), b)
+		} else {
+			n, err = unix.Write(c.nb.Hash(), b)
+		}
+		switch err { //nolint:errorlint // system calls return errors as they are
+		case nil:
 			return n, nil
 		case unix.EINTR:
 			continue
@@ -228,24 +232,36 @@ func (c *Conn) writeSocket(b []byte) (n int, err error) {
 			return 0, nil
 		default:
 			_ = unix.Shutdown(c.nb.Hash(), unix.SHUT_RDWR) // fails when the peer has reset it
-			return 0, errno
+			return 0, err
 		}
 	}
 }
+
+// writer is who writes to a socket.
+type writer bool
+
+const (
+	// single writes tell Go's scheduler, as all system calls do. It uses the time of the
+	// many in a storm of connects for collecting garbage: without them 15,000 idle
+	// connections took 1,290 bytes each in place of 980.
+	single writer = false
+	// fanOut is a worker that writes to one connection after the other: see writeNow.
+	fanOut writer = true
+)
 
 // writeNow is write(2) on a non-blocking socket, without telling Go's scheduler: the call
 // is over in microseconds. Were the scheduler told, its monitor would wake every 20 µs
 // to look for threads that block, and take the processor away from a worker in the
 // middle of a fan-out.
-func writeNow(fd int, b []byte) (n int, errno unix.Errno) {
+func writeNow(fd int, b []byte) (n int, err error) {
 	if len(b) == 0 {
-		return 0, 0
+		return 0, nil
 	}
 	r, _, errno := unix.RawSyscall(unix.SYS_WRITE, uintptr(fd), uintptr(unsafe.Pointer(unsafe.SliceData(b))), uintptr(len(b)))
 	if errno != 0 {
 		return 0, errno
 	}
-	return int(r), 0
+	return int(r), nil
 }
 
 // lockOpen takes nbio's lock of a connection that is still open; its descriptor

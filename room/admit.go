@@ -268,8 +268,10 @@ func (s *shard) admit(j *joining, a admission) {
 		j.done(a.Admission, nil)
 	}
 	err := s.outbox.replay(m, a.frames)
-	for _, ack := range a.acks {
-		ack.do()
+	if err == nil { // else it comes again when the client does
+		for _, ack := range a.acks {
+			ack.do()
+		}
 	}
 	if a.more {
 		if err == nil && m.conn.CaughtUp() {

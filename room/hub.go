@@ -204,8 +204,8 @@ func (h *Hub) Flush() {
 	eachShard(h.asleep.Swap(0), func(i int) { h.shards[i].inbox.wake() })
 }
 
-// FlushThen is Flush, and has done called as Through does by those workers that were
-// given something since the last Flush. When there are none it reports false, and
+// FlushThen is Flush, and has done called as Through does by those workers for whom
+// something was enqueued since the last Flush. When there are none it reports false, and
 // done is not called.
 func (h *Hub) FlushThen(done func()) bool {
 	mask := h.asleep.Swap(0)

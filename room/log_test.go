@@ -368,6 +368,31 @@ func TestLog_MemoryKeepsNothingLongerThanTheStore(t *testing.T) {
 	}
 }
 
+// TestLog_FailedChecksAreNoMoreThanOthers: while the store is away, logs are compared no
+// more often than else, however many there are.
+func TestLog_FailedChecksAreNoMoreThanOthers(t *testing.T) {
+	const logs = maxChecks + 1000
+	synctest.Test(t, func(t *testing.T) {
+		store := newFakeStore(10)
+		w, stop := runWorld(t, func(c *Config) { c.History, c.MaxRooms = testHistory(store), logs })
+		defer stop()
+		d := newDevice("a")
+		w.Attach(&d.Member, func(error) {})
+		for i := range logs {
+			w.JoinLog(&d.Member, Room(fmt.Sprint("log:", i)), false, nil, func(Admission, error) {})
+		}
+		synctest.Wait()
+		store.set(true)
+		before := w.LogStats().Failures
+		time.Sleep(32 * time.Second) // of the bubble; at the 30th and later ticks all are due
+		synctest.Wait()
+		const most = 3 * maxChecks / checkBatch
+		if got := w.LogStats().Failures - before; got == 0 || got > most {
+			t.Errorf("%d requests in the seconds in which logs are due, want 1 to %d", got, most)
+		}
+	})
+}
+
 // TestLog_AllThatComeBackAreCheckedAtOnce: however many inboxes a node has, none
 // is compared with the store after appends have begun again.
 func TestLog_AllThatComeBackAreCheckedAtOnce(t *testing.T) {

@@ -102,9 +102,12 @@ func (l *log) tick() (known bool) {
 // checkTails compares so many logs with the store as go into one request.
 func (l *logs) checkTails(due []*log, now uint32) {
 	keys, from := make([]Key, len(due)), make([]Position, len(due))
+	again := make([]func(), len(due)) // what has a log checked again
 	for i, g := range due {
-		g.quiet.Store(now)
-		g.resumed.Store(false)
+		quiet := g.quiet.Swap(now)
+		if again[i] = func() { g.quiet.Store(quiet) }; g.resumed.Swap(false) {
+			again[i] = func() { g.resumed.Store(true) }
+		}
 		g.mu.Lock()
 		keys[i], from[i] = g.key, g.pos
 		g.mu.Unlock()
@@ -112,8 +115,8 @@ func (l *logs) checkTails(due []*log, now uint32) {
 	l.cfg.Store.Positions(keys, func(at []Position, err error) {
 		if err != nil {
 			l.stats.failures.Add(1)
-			for _, g := range due {
-				g.resumed.Store(true) // at the next tick
+			for _, f := range again { // at one of the next ticks
+				f()
 			}
 			return
 		}

@@ -174,7 +174,7 @@ type LogStats struct {
 	Restored   uint64 // times messages were put back into the store
 	Reads      uint64 // reads of the store
 	Failures   uint64 // requests to the store that failed
-	Replays    uint64 // admissions with something to replay
+	Replays    uint64 // admissions, and pages of inboxes, with something to replay
 	Replayed   uint64 // messages replayed
 	Refused    uint64 // admissions without what was asked for
 }

@@ -129,7 +129,9 @@ func (n *node) receive(d pubsub.Delivery) {
 	if n.heard(d) {
 		return
 	}
-	n.transit.begin()
+	if !d.Resumed { // no message
+		n.transit.begin()
+	}
 	if target, ok := busTargets[d.Kind]; ok {
 		n.sessions.Receive(target, d.Name, d.Payload)
 	} else if kind, ok := logTargets[d.Kind]; ok {

@@ -24,7 +24,7 @@ func togetherMetrics() []metric {
 		}),
 		gauge("presence_waiting", "Users whose presence waits to be written to Redis.", func(n *node) float64 { return float64(shared(n).Waiting) }),
 		counter("presence_written_total", "Users whose presence was compared with Redis.", func(n *node) float64 { return float64(shared(n).Written) }),
-		counter("presence_missed_total", "Changes of status that this node read afterwards, having been cut off from Redis.", func(n *node) float64 { return float64(shared(n).Missed) }),
+		counter("presence_missed_total", "Statuses of users that clients were told of afterwards, this node having been cut off from Redis.", func(n *node) float64 { return float64(shared(n).Missed) }),
 		counter("presence_edges_total", "Changes of status that this node published.", func(n *node) float64 { return float64(shared(n).Edges) }),
 		counter("presence_failures_total", "Writes of presence that failed and were tried again.", func(n *node) float64 { return float64(shared(n).Failures) }),
 		counter("presence_reaped_total", "Users taken off after their node had died.", func(n *node) float64 { return float64(shared(n).Reaped) }),

@@ -19,7 +19,8 @@ const (
 	// it last heard Redis, which it may notice 10 s late, and ends when it is back;
 	// one that is away for longer than its lease of 10 s is a new one to the others.
 	keptFor = 2 * time.Minute
-	// edgesPerEntry and entryBytes bound an entry, unless it is one big edge.
+	// edgesPerEntry and entryBytes bound an entry. For an edge that is bigger there is
+	// one with nothing but the field "big": who reads that has missed something.
 	edgesPerEntry = 64
 	entryBytes    = 4 << 10
 	// keptEntries bounds the stream for storms, to 32 MiB: what matters is that Redis
@@ -72,9 +73,11 @@ func (p *Presence) writeEdges(ctx context.Context, edges []string) error {
 	pipe := p.client.Pipeline()
 	for rest := edges; len(rest) > 0; {
 		n := entrySize(rest)
-		pipe.XAdd(ctx, &redis.XAddArgs{
-			Stream: p.edgesKey(), MaxLen: keptEntries, Approx: true, Values: []any{"e", strings.Join(rest[:n], "\n")},
-		})
+		values := []any{"e", strings.Join(rest[:n], "\n")}
+		if n == 1 && len(rest[0]) > entryBytes {
+			values = []any{"big", "1"}
+		}
+		pipe.XAdd(ctx, &redis.XAddArgs{Stream: p.edgesKey(), MaxLen: keptEntries, Approx: true, Values: values})
 		rest = rest[n:]
 	}
 	pipe.PExpire(ctx, p.edgesKey(), edgesIdle)

@@ -36,6 +36,8 @@ type gap struct {
 	rounds   int       // in which what was missed is still looked for
 	after    string    // the entry that was read last; "": none
 	blind    bool      // more was missed than the stream tells
+	// told is what clients were told in this gap: whether users are online.
+	told map[string]bool
 }
 
 // follow looks for what others have published while this node was cut off, until ctx
@@ -68,23 +70,43 @@ func (p *Presence) catchUp(ctx context.Context) error {
 	case p.cfg.Connected != nil && !p.cfg.Connected():
 		return nil
 	case now != g.connects:
-		g.connects, g.rounds, g.after = now, catchUps, ""
+		g.connects, g.rounds, g.after, g.told = now, catchUps, "", nil
 	case g.rounds == 0 && g.blind:
 		return p.retellOnce(ctx)
 	case g.rounds == 0:
-		g.heard = time.Now()
+		g.heard, g.told = time.Now(), nil
 		return nil
 	}
-	edges, err := p.readMissed(ctx)
+	edges, last, err := p.readMissed(ctx)
 	if err != nil {
 		return err
 	}
 	if edges, err = p.asItIs(ctx, latest(edges)); err != nil {
-		return err
+		return err // and the same is read again
+	}
+	if last != "" {
+		g.after = last
 	}
 	g.rounds--
-	p.tellMissed(edges)
+	p.tellMissed(g.correct(edges))
 	return nil
+}
+
+// correct takes note of what clients are about to be told. Between two rounds a user's
+// next edge may have come on its channel, and so be known, before the one of the earlier
+// round was told: then it has to be told again, and loses its id.
+func (g *gap) correct(edges []Edge) []Edge {
+	if g.told == nil {
+		g.told = make(map[string]bool, len(edges))
+	}
+	for i := range edges {
+		e := &edges[i]
+		if online, told := g.told[e.User]; told && online != e.Online {
+			e.ID = ""
+		}
+		g.told[e.User] = e.Online
+	}
+	return edges
 }
 
 func (p *Presence) tellMissed(edges []Edge) {
@@ -95,24 +117,21 @@ func (p *Presence) tellMissed(edges []Edge) {
 }
 
 // readMissed reads the edges that were published behind the entry that was read last
-// or, in the first round, since the gap began, oldest first. It notes when the stream
-// does not reach back so far, or has too much.
-func (p *Presence) readMissed(ctx context.Context) ([]Edge, error) {
+// or, in the first round, since the gap began, oldest first, and the last entry. It
+// notes when the stream does not reach back so far, or has too much.
+func (p *Presence) readMissed(ctx context.Context) (edges []Edge, last string, err error) {
 	from, err := p.readFrom(ctx)
 	if err != nil {
-		return nil, err
+		return nil, "", err
 	}
-	edges, last, err := p.edgesFrom(ctx, from)
+	edges, last, err = p.edgesFrom(ctx, from)
 	if err != nil {
-		return nil, err
+		return nil, "", err
 	}
 	if len(edges) > maxMissed {
 		edges, p.gap.blind = nil, true
 	}
-	if last != "" {
-		p.gap.after = last
-	}
-	return edges, nil
+	return edges, last, nil
 }
 
 // readFrom is from which entry on is read.
@@ -150,7 +169,10 @@ func (p *Presence) edgesFrom(ctx context.Context, from string) (edges []Edge, la
 		}
 		for _, entry := range entries {
 			last = entry.ID
-			text, _ := entry.Values["e"].(string)
+			text, ok := entry.Values["e"].(string)
+			if !ok { // an edge that was too big
+				p.gap.blind = true
+			}
 			for line := range strings.SplitSeq(text, "\n") {
 				var e Edge
 				if json.Unmarshal([]byte(line), &e) == nil { // else it is nobody's of ours

@@ -57,8 +57,9 @@ func count(f func() int64) int64 {
 // has just taken over may lack what nodes have written last, until they have compared.
 func (p *Presence) calm() bool {
 	now := time.Now()
-	if n := p.serversNow(); p.servers.Swap(n) != n {
-		p.changed.Store(now.UnixNano())
+	if n := p.serversNow(); p.servers.Load() != n {
+		p.changed.Store(now.UnixNano()) // first: others ask too
+		p.servers.Store(n)
 	}
 	return now.UnixNano()-p.changed.Load() >= calmAfter.Nanoseconds()
 }

@@ -21,8 +21,9 @@ import (
 
 const (
 	// retellPage is about how many users are asked about at a time, and retellPause
-	// the time between: 5,000 users a second, so that neither Redis nor the clients
-	// are flooded.
+	// the time between, for each node, as mostly all have missed the same: 5,000 users
+	// a second of all nodes together, so that neither Redis nor the clients are
+	// flooded.
 	retellPage  = 256
 	retellPause = 50 * time.Millisecond
 )
@@ -110,7 +111,7 @@ func (p *Presence) retellUsers(ctx context.Context, users []string) error {
 		}
 	}
 	p.tellMissed(edges)
-	pause(ctx, retellPause)
+	pause(ctx, retellPause*time.Duration(max(1, len(p.lease.Lives()))))
 	return ctx.Err()
 }
 

@@ -6,7 +6,7 @@ import "sync/atomic"
 type Stats struct {
 	Written  uint64 // users compared with Redis
 	Edges    uint64 // changes that others were told of
-	Missed   uint64 // edges that this node read afterwards, having been cut off
+	Missed   uint64 // what clients were told afterwards, this node having been cut off
 	Failures uint64 // round trips that failed and were tried again
 	Reaped   uint64 // users taken off after their node had died
 	Waiting  int    // users that are to be written
