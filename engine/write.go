@@ -223,10 +223,10 @@ func (c *Conn) writeSocket(b []byte, by writer) (n int, err error) {
 		} else {
 			n, err = unix.Write(c.nb.Hash(), b)
 		}
-		switch err { //nolint:errorlint // system calls return errors as they are
+		switch err {
 		case nil:
 			return n, nil
-		case unix.EINTR:
+		case unix.EINTR: //nolint:errorlint // a system call wraps nothing
 			continue
 		case unix.EAGAIN:
 			return 0, nil
