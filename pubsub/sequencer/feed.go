@@ -15,13 +15,15 @@ import (
 // What a feed does when Redis is silent.
 const (
 	feedCheck   = time.Second // it asks whether Redis is there, so often
-	feedChecks  = 3           // in vain until it gives Redis up
+	feedChecks  = 3           // in vain until it asks over another connection
+	feedGrace   = 2           // more until it gives this one up, when that was answered
 	feedConfirm = 3 * time.Second
 )
 
 var (
-	errSilent = errors.New("redis does not answer")
+	errSilent = errors.New("redis answers others, but not this connection")
 	errMoved  = errors.New("the marks are with another server now")
+	errAnew   = errors.New("subscribed anew, and something in between may be missing")
 )
 
 // heard is what a feed brings, in the order in which Redis has it. The first of
@@ -41,7 +43,11 @@ type feed struct {
 	clock    func(context.Context) (int64, error) // Redis' time, by which leases end
 	markKey  string
 	patterns []string
+	every    time.Duration // between two checks, and how long others may take to answer
 	cancel   context.CancelFunc
+
+	reading atomic.Bool   // the feed waits for Redis, and not for who hears it
+	read    atomic.Uint64 // answers and messages
 
 	// Set before up is sent.
 	where string // the server and which of its lives; "" when that cannot be told
@@ -148,11 +154,12 @@ func (f *feed) look(ctx context.Context, server *redis.Client) (err error) {
 // process.
 func (f *feed) receive(ctx context.Context, server *redis.Client, sub *redis.PubSub, to chan<- heard) error {
 	ctx, give := context.WithCancelCause(ctx)
-	var read atomic.Uint64
 	checked := make(chan struct{})
 	go func() { // ends with ctx
 		defer close(checked)
-		give(f.check(ctx, server, sub, &read))
+		tick := time.NewTicker(f.every)
+		defer tick.Stop()
+		give(f.check(ctx, tick.C, server, sub))
 		_ = sub.Close() // ends a read that is waiting
 	}()
 	defer func() {
@@ -160,44 +167,62 @@ func (f *feed) receive(ctx context.Context, server *redis.Client, sub *redis.Pub
 		<-checked
 	}()
 	for {
+		f.reading.Store(true)
 		message, err := sub.Receive(ctx)
+		f.reading.Store(false)
 		if err != nil {
 			return fmt.Errorf("receive: %w", cmp.Or(context.Cause(ctx), err))
 		}
-		read.Add(1)
-		if !f.bring(ctx, to, message) {
-			return context.Cause(ctx)
+		f.read.Add(1)
+		if err := f.bring(ctx, to, message); err != nil {
+			return err
 		}
 	}
 }
 
 // check asks Redis whether it is there while it says nothing, and returns why it
-// gave it up, or that ctx has ended. It counts, and looks at no clock: a process
-// that was stopped has much to read first.
-func (f *feed) check(ctx context.Context, server *redis.Client, sub *redis.PubSub, read *atomic.Uint64) error {
-	tick := time.NewTicker(feedCheck)
-	defer tick.Stop()
-	last, inVain := uint64(0), 0
+// gave the connection up, or that ctx has ended. It counts ticks, and looks at no
+// clock: a process that was stopped has much to read first.
+//
+// That Redis is silent is no reason to give up: while it is stopped or busy it
+// keeps the subscription, and what it is sent waits in its sockets and is
+// published as soon as it goes on, to those who are still there. The connection
+// is dead if it stays silent although a new one is answered.
+func (f *feed) check(ctx context.Context, tick <-chan time.Time, server *redis.Client, sub *redis.PubSub) error {
+	last, inVain, answered := uint64(0), 0, 0
 	for {
 		select {
 		case <-ctx.Done():
 			return context.Cause(ctx)
-		case <-tick.C:
+		case <-tick:
 		}
 		if f.moved(ctx, server) {
 			return errMoved
 		}
-		if now := read.Load(); now != last {
-			last, inVain = now, 0
+		if now := f.read.Load(); now != last || !f.reading.Load() {
+			last, inVain, answered = now, 0, 0
 			continue
 		}
-		if inVain++; inVain > feedChecks {
+		switch inVain++; {
+		case inVain <= feedChecks:
+			if err := sub.Ping(ctx); err != nil {
+				return fmt.Errorf("ping: %w", err)
+			}
+		case answered >= feedGrace:
 			return errSilent
-		}
-		if err := sub.Ping(ctx); err != nil {
-			return fmt.Errorf("ping: %w", err)
+		case answered > 0 || f.answers(ctx):
+			answered++
 		}
 	}
+}
+
+// answers reports whether Redis answers over another connection: the server that
+// a new feed would follow, which after a failover is another.
+func (f *feed) answers(ctx context.Context) bool {
+	ctx, cancel := context.WithTimeout(ctx, f.every)
+	defer cancel()
+	server, err := serverOf(ctx, f.client, f.markKey)
+	return err == nil && server.Ping(ctx).Err() == nil
 }
 
 // moved reports whether a server of a Cluster says that the marks are another's,
@@ -207,14 +232,23 @@ func (f *feed) moved(ctx context.Context, server *redis.Client) bool {
 	if f.server() != "" || f.where == "" {
 		return false
 	}
-	ctx, cancel := context.WithTimeout(ctx, feedCheck)
+	ctx, cancel := context.WithTimeout(ctx, f.every)
 	defer cancel()
 	_, moved := redis.IsMovedError(server.Exists(ctx, f.markKey).Err())
 	return moved
 }
 
-// bring hands on a message; it reports false when nobody wants it any more.
-func (f *feed) bring(ctx context.Context, to chan<- heard, message any) bool {
-	m, ok := message.(*redis.Message)
-	return !ok || f.send(ctx, to, heard{channel: m.Channel, payload: m.Payload})
+// bring hands on a message. It fails when nobody wants it any more, or when the
+// segment has a gap: go-redis connects and subscribes anew by itself when it
+// cannot write, and the first that it then reads is that it has.
+func (f *feed) bring(ctx context.Context, to chan<- heard, message any) error {
+	switch m := message.(type) {
+	case *redis.Message:
+		if !f.send(ctx, to, heard{channel: m.Channel, payload: m.Payload}) {
+			return context.Cause(ctx)
+		}
+	case *redis.Subscription:
+		return errAnew
+	}
+	return nil
 }

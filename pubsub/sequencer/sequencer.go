@@ -47,8 +47,9 @@ type Sequencer struct {
 	log    zerolog.Logger
 	leases *lease.Store
 	logs   Appender
-	id     string // of this process: Node and something random
-	where  string // names what is followed, in marks
+	id     string        // of this process: Node and something random
+	where  string        // names what is followed, in marks
+	every  time.Duration // between two checks of a feed
 
 	stats counters
 	ready atomic.Bool
@@ -81,8 +82,8 @@ func New(cfg Config, commands redis.UniversalClient, own func() redis.UniversalC
 		cfg: cfg, redis: commands, own: own, log: log, logs: logs,
 		leases: lease.New(commands, cfg.Prefix),
 		id:     cfg.Node + "." + strings.ToLower(rand.Text()[:8]),
-		where:  digest(cfg.Patterns),
-		heard:  make(chan heard, maxHeard), speaker: make(chan string, 4*Partitions),
+		where:  digest(cfg.Patterns), every: feedCheck,
+		heard: make(chan heard, maxHeard), speaker: make(chan string, 4*Partitions),
 	}
 	for i := range s.partitions {
 		s.partitions[i] = &partition{seq: s, index: i, machine: NewMachine(s.id, cfg.Limits)}
@@ -209,7 +210,7 @@ func (s *Sequencer) beat(ctx context.Context, now time.Time) {
 	switch needed := now.Sub(s.needed) < lingering*s.cfg.LeaseTTL; {
 	case needed && s.feed == nil && now.After(s.retryAt):
 		s.feed = &feed{
-			client: s.own(), clock: s.clock, markKey: s.cfg.Prefix + markChannel,
+			client: s.own(), clock: s.clock, markKey: s.cfg.Prefix + markChannel, every: s.every,
 			patterns: append([]string{Escape(s.cfg.Prefix) + markChannel}, s.cfg.Patterns...),
 		}
 		s.feed.start(ctx, s.heard)

@@ -1,11 +1,14 @@
 package sequencer
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -31,6 +34,7 @@ type cluster struct {
 	redis *redis.Client
 	store *stream.Store
 	nodes []*node
+	every time.Duration // of the nodes' feeds; 0: as in production
 }
 
 // node is a Sequencer that runs until it is stopped.
@@ -38,6 +42,7 @@ type node struct {
 	*Sequencer
 	cancel context.CancelFunc
 	ended  chan struct{}
+	dialed atomic.Int64 // connections of its feeds
 }
 
 func newCluster(t testing.TB, addr string) *cluster {
@@ -81,16 +86,24 @@ func (c *cluster) start() *node {
 		Patterns: []string{"websocket:room:chat:*", "websocket:user:*", "websocket:notification:*"},
 		LeaseTTL: 1500 * time.Millisecond, MarkEvery: 50 * time.Millisecond, Settle: 50 * time.Millisecond,
 	}
+	n := &node{ended: make(chan struct{})}
 	own := func() redis.UniversalClient {
-		return redis.NewClient(&redis.Options{Addr: c.addr, MaxRetries: -1, Protocol: 2, ContextTimeoutEnabled: true})
+		return redis.NewClient(&redis.Options{
+			Addr: c.addr, MaxRetries: -1, Protocol: 2, ContextTimeoutEnabled: true,
+			Dialer: func(ctx context.Context, network, addr string) (net.Conn, error) {
+				n.dialed.Add(1)
+				return new(net.Dialer).DialContext(ctx, network, addr)
+			},
+		})
 	}
 	s, err := New(cfg, commands, own, stream.New(commands, stream.Options{Prefix: "websocket:"}),
 		zerolog.New(zerolog.NewTestWriter(c.t)).With().Str("node", cfg.Node).Logger())
 	if err != nil {
 		c.t.Fatalf("New: %v", err)
 	}
+	s.every = cmp.Or(c.every, s.every)
 	ctx, cancel := context.WithCancel(context.Background())
-	n := &node{Sequencer: s, cancel: cancel, ended: make(chan struct{})}
+	n.Sequencer, n.cancel = s, cancel
 	go func() { // ends with stop
 		_ = s.Run(ctx)
 		close(n.ended)
