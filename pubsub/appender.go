@@ -196,7 +196,9 @@ func (a *Appender) exchange(ctx context.Context, servers map[stream.Key]server, 
 	a.follow(ctx, batch, results)
 	for i := range results {
 		k := batch[i].Key
-		results[i] = a.judge(t, servers[k], k, results[i])
+		s := servers[k]
+		results[i] = a.judge(t, s, k, results[i])
+		results[i].Server = s.client.Options().Addr
 	}
 	return results
 }

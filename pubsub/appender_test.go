@@ -186,6 +186,10 @@ func TestAppender_ClusterFailover(t *testing.T) {
 	if len(there) == 0 || len(elsewhere) == 0 {
 		t.Fatal("all logs are at one master")
 	}
+	r := a.Append(t.Context(), append(ordered(there[0], 1), ordered(elsewhere[0], 1)...))
+	if r[0].Server == "" || r[1].Server == "" || r[0].Server == r[1].Server {
+		t.Errorf("logs of two masters are at %q and %q", r[0].Server, r[1].Server)
+	}
 	replica := c.Replicas[lost][0]
 	c.Primaries[lost].Kill()
 	replica.CLI("CLUSTER", "FAILOVER", "FORCE")

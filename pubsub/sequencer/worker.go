@@ -3,7 +3,6 @@ package sequencer
 import (
 	"context"
 	"errors"
-	"slices"
 	"time"
 
 	"github.com/ginforge/gateway/pubsub/stream"
@@ -38,7 +37,7 @@ type worker struct {
 	retry time.Time     // nothing is offered before
 	pause time.Duration // after the next failure
 
-	unconfirmed time.Time // since when replicas confirm nothing; of run's goroutine
+	unconfirmed map[string]time.Time // since when the replicas of a server confirm nothing; of run's goroutine
 }
 
 // job is what the partitions owe.
@@ -52,7 +51,7 @@ type outcome struct {
 }
 
 func newWorker(s *Sequencer) *worker {
-	return &worker{seq: s, jobs: make(chan job, 1), done: make(chan outcome, 1), pause: minRetry}
+	return &worker{seq: s, jobs: make(chan job, 1), done: make(chan outcome, 1), pause: minRetry, unconfirmed: map[string]time.Time{}}
 }
 
 // offer gives the worker what is owed, if it has nothing to do.
@@ -146,9 +145,10 @@ func (w *worker) append(ctx context.Context, j job) (o outcome) {
 		return o
 	}
 	results := w.seq.logs.Append(ctx, batch)
-	patient := w.patient(results, time.Now())
+	now := time.Now()
+	w.confirm(results, now)
 	for n, r := range results {
-		if errors.Is(r.Err, stream.ErrReplicas) && !patient {
+		if errors.Is(r.Err, stream.ErrReplicas) && !w.patient(r.Server, now) {
 			r.Err = nil
 		}
 		w.judge(&o, places[n], j[places[n].partition][places[n].index], r)
@@ -156,17 +156,29 @@ func (w *worker) append(ctx context.Context, j job) (o outcome) {
 	return o
 }
 
-// patient reports whether to wait for replicas that have not confirmed some of
-// these.
-func (w *worker) patient(results []stream.Result, now time.Time) bool {
-	missing := slices.ContainsFunc(results, func(r stream.Result) bool { return errors.Is(r.Err, stream.ErrReplicas) })
-	switch {
-	case !missing && slices.ContainsFunc(results, func(r stream.Result) bool { return r.Err == nil }):
-		w.unconfirmed = time.Time{}
-	case missing && w.unconfirmed.IsZero():
-		w.unconfirmed = now
+// confirm notes which servers have replicas that confirm what they have taken.
+func (w *worker) confirm(results []stream.Result, now time.Time) {
+	lacking := map[string]bool{}
+	for _, r := range results {
+		if !errors.Is(r.Err, stream.ErrReplicas) {
+			continue
+		}
+		lacking[r.Server] = true
+		if _, known := w.unconfirmed[r.Server]; !known {
+			w.unconfirmed[r.Server] = now
+		}
 	}
-	return now.Sub(w.unconfirmed) < replicaPatience
+	for _, r := range results {
+		if r.Err == nil && !lacking[r.Server] {
+			delete(w.unconfirmed, r.Server)
+		}
+	}
+}
+
+// patient reports whether to wait for the replicas of a server that have not
+// confirmed something.
+func (w *worker) patient(server string, now time.Time) bool {
+	return now.Sub(w.unconfirmed[server]) < replicaPatience
 }
 
 // judge notes what has become of one message. After one that is to be tried

@@ -9,29 +9,36 @@ import (
 )
 
 // TestWorker_WaitsForReplicasForAWhile: what replicas lack is kept in memory, but
-// not for ever.
+// not for ever. A server without any changes nothing for the others.
 func TestWorker_WaitsForReplicasForAWhile(t *testing.T) {
 	t.Parallel()
-	confirmed, lacking, away := stream.Result{}, stream.Result{Err: stream.ErrReplicas}, stream.Result{Err: errors.New("away")}
-	var w worker
+	confirmed, lacking, away := stream.Result{Server: "a"}, stream.Result{Server: "a", Err: stream.ErrReplicas}, stream.Result{Server: "a", Err: errors.New("away")}
+	other, lonely := stream.Result{Server: "b"}, stream.Result{Server: "b", Err: stream.ErrReplicas}
+	w := newWorker(nil)
 	start := time.Now()
 	for _, step := range []struct {
 		after   time.Duration
 		results []stream.Result
-		want    bool
+		a, b    bool // whether their replicas would be waited for
 	}{
-		{0, []stream.Result{confirmed}, false}, // nobody asks
-		{time.Second, []stream.Result{confirmed, lacking}, true},
-		{replicaPatience, []stream.Result{lacking}, true},
-		{replicaPatience + time.Second, []stream.Result{away, lacking}, false},
-		{replicaPatience + 2*time.Second, []stream.Result{away}, false},
-		{replicaPatience + 3*time.Second, []stream.Result{lacking}, false},
-		{replicaPatience + 4*time.Second, []stream.Result{confirmed}, false},
-		{replicaPatience + 5*time.Second, []stream.Result{lacking}, true},
+		{0, []stream.Result{confirmed, lonely}, false, true}, // nobody asks for a's
+		{time.Second, []stream.Result{confirmed, lacking}, true, true},
+		{replicaPatience, []stream.Result{lacking, lonely}, true, false},
+		{replicaPatience + time.Second, []stream.Result{away, lacking}, false, false},
+		{replicaPatience + 2*time.Second, []stream.Result{away}, false, false},
+		{replicaPatience + 3*time.Second, []stream.Result{lacking, other}, false, false},
+		{replicaPatience + 4*time.Second, []stream.Result{confirmed, lonely}, false, true},
+		{replicaPatience + 5*time.Second, []stream.Result{lacking}, true, true},
 	} {
-		if got := w.patient(step.results, start.Add(step.after)); got != step.want {
-			t.Errorf("patient after %v = %v, want %v", step.after, got, step.want)
+		now := start.Add(step.after)
+		w.confirm(step.results, now)
+		if a, b := w.patient("a", now), w.patient("b", now); a != step.a || b != step.b {
+			t.Errorf("patient after %v = %v, %v, want %v, %v", step.after, a, b, step.a, step.b)
 		}
+	}
+	w.confirm([]stream.Result{confirmed, other}, start)
+	if len(w.unconfirmed) > 0 {
+		t.Errorf("keeps %v of servers that are well", w.unconfirmed)
 	}
 }
 

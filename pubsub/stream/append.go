@@ -62,7 +62,10 @@ type Result struct {
 	Again bool
 	// History is that of the server that has answered, if the Append named one.
 	History string
-	Err     error // of go-redis, or ErrRules: then the message was not taken, as far as is known
+	// Server names the server of the log, for whom several answer; "" where
+	// nobody has said which that is.
+	Server string
+	Err    error // of go-redis, or ErrRules: then the message was not taken, as far as is known
 }
 
 // Append appends a batch in one round trip, and answers each message in its
