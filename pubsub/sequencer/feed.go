@@ -170,10 +170,14 @@ func (f *feed) receive(ctx context.Context, server *redis.Client, sub *redis.Pub
 		f.reading.Store(true)
 		message, err := sub.Receive(ctx)
 		f.reading.Store(false)
-		if err != nil {
+		busy := redis.HasErrorPrefix(err, "BUSY") // with a script, says the answer to a PING
+		if err != nil && !busy {
 			return fmt.Errorf("receive: %w", cmp.Or(context.Cause(ctx), err))
 		}
 		f.read.Add(1)
+		if busy {
+			continue
+		}
 		if err := f.bring(ctx, to, message); err != nil {
 			return err
 		}

@@ -206,6 +206,46 @@ func TestFeed_EndsWithItsConnection(t *testing.T) {
 	cancel()
 }
 
+// TestFeed_RedisIsBusy: while a script runs for too long Redis refuses every
+// command, PING too, and forgets nobody.
+func TestFeed_RedisIsBusy(t *testing.T) {
+	t.Parallel()
+	server := redistest.Start(t, "--lua-time-limit", "50")
+	f := testFeed(t, newClient(server.Addr()))
+	f.every = 50 * time.Millisecond
+	brings := make(chan heard)
+	f.start(t.Context(), brings)
+	defer f.cancel()
+	if h := next(t, brings); !h.up {
+		t.Fatalf("the first is %+v", h)
+	}
+	other := redis.NewClient(&redis.Options{Addr: server.Addr(), MaxRetries: -1, Protocol: 2, ReadTimeout: -1})
+	defer other.Close()
+	ended := make(chan error, 1)
+	go func() { ended <- other.Eval(t.Context(), "while true do end", nil).Err() }() // ends with SCRIPT KILL
+	redistest.Eventually(t, patience, func() error {
+		if err := f.client.Ping(t.Context()).Err(); !redis.HasErrorPrefix(err, "BUSY") {
+			return fmt.Errorf("redis is not busy: %w", err)
+		}
+		return nil
+	})
+	read := f.read.Load()
+	redistest.Eventually(t, patience, func() error {
+		if f.read.Load() < read+2 {
+			return errors.New("the feed hears no refusal")
+		}
+		return nil
+	})
+	server.CLI("SCRIPT", "KILL")
+	if err := <-ended; err == nil {
+		t.Error("the script has ended by itself")
+	}
+	server.CLI("PUBLISH", "websocket:room:1", "behind it")
+	if h := next(t, brings); h.payload != "behind it" {
+		t.Errorf("brought %+v", h)
+	}
+}
+
 // TestFeed_HungMaster: Sentinel has another master when the one that hangs still
 // keeps the connection.
 func TestFeed_HungMaster(t *testing.T) {
