@@ -27,7 +27,8 @@ type Chaos struct {
 	OutOfOrder  int            `json:"out_of_order"`
 	Unrecovered int            `json:"unrecovered"`  // recovered: false
 	AtRisk      int            `json:"at_risk"`      // by PUBLISH, received by nobody, and answered by a server that was just being killed or demoted
-	Unheard     int            `json:"unheard"`      // by PUBLISH, received by nobody, around a time in which no node was connected to Redis
+	Unheard     int            `json:"unheard"`      // by PUBLISH, received by nobody, when all nodes were cut off from Redis
+	Excused     float64        `json:"excused"`      // part of the time of publishing in which a PUBLISH would have counted as one of these two
 	Dropped     int            `json:"dropped"`      // twice by right: on two connections, or not acknowledged in time
 	Gaps        int            `json:"gaps"`         // seen by clients
 	NewEpochs   int            `json:"new_epochs"`   // logs that began anew
@@ -97,12 +98,12 @@ type ChaosSample struct {
 func (c *Chaos) remarks(ends map[string]int) []string {
 	remarks := append([]string{}, c.Events...)
 	if c.AtRisk > 0 {
-		remarks = append(remarks, fmt.Sprintf("at risk, server killed: %d bare PUBLISHes were answered within a second before, or while, the server that "+
-			"answered them was killed or demoted, before it could be known whether it had passed them on; nobody received them, and they do not count as lost", c.AtRisk))
+		remarks = append(remarks, fmt.Sprintf("at risk, server killed: %d bare PUBLISHes were answered within a second before the server that answers was killed "+
+			"or demoted, or before all nodes had been connected to the next for two seconds; nobody received them, and they do not count as lost", c.AtRisk))
 	}
 	if c.Unheard > 0 {
-		remarks = append(remarks, fmt.Sprintf("at risk, all cut off: %d bare PUBLISHes were answered by Redis around a time in which no node was "+
-			"connected to it; nobody received them, and they do not count as lost", c.Unheard))
+		remarks = append(remarks, fmt.Sprintf("at risk, all cut off: %d bare PUBLISHes were answered by Redis when all nodes were cut off from it, "+
+			"or had not been connected again for two seconds; nobody received them, and they do not count as lost", c.Unheard))
 	}
 	if len(c.Redis.PeakBy) > 0 {
 		remarks = append(remarks, "the commands of Redis's busiest second: "+c.Redis.busiest())
@@ -158,6 +159,7 @@ var chaosFigures = []figure{
 	{"recovered: false", whole, chaos(func(c *Chaos) float64 { return float64(c.Unrecovered) })},
 	{"at risk, server killed", whole, chaos(func(c *Chaos) float64 { return float64(c.AtRisk) })},
 	{"at risk, all cut off", whole, chaos(func(c *Chaos) float64 { return float64(c.Unheard) })},
+	{"PUBLISH excused, %", hundredth, chaos(func(c *Chaos) float64 { return 100 * c.Excused })},
 	{"dropped by right", whole, chaos(func(c *Chaos) float64 { return float64(c.Dropped) })},
 	{"presence errors", whole, chaos(func(c *Chaos) float64 { return float64(c.Presence.Errors) })},
 	{"presence wrong, longest", seconds, chaos(func(c *Chaos) float64 { return c.Presence.Longest })},

@@ -13,7 +13,7 @@ func TestChaos_IsShown(t *testing.T) {
 		Scenario: "chaos", Target: "standalone", What: "3 nodes", Round: 1,
 		Connections: Connections{Joined: 300, Ends: map[string]int{"EOF": 7}},
 		Chaos: &Chaos{
-			Topology: "standalone", Published: 4321, BySource: map[string]int{"XADD": 1000}, Lost: 17, AtRisk: 3, Unheard: 1, Takeovers: 77,
+			Topology: "standalone", Published: 4321, BySource: map[string]int{"XADD": 1000}, Lost: 17, AtRisk: 3, Unheard: 1, Excused: 0.0875, Takeovers: 77,
 			Harness: 0.66, Lag: 0.125,
 			Presence: ChaosPresence{Errors: 2, Longest: 1.5, Total: 34.25, Watched: 200, Judged: 124},
 			Redis:    ChaosRedis{Peak: 999},
@@ -38,7 +38,7 @@ func TestChaos_IsShown(t *testing.T) {
 	}
 	for where, text := range map[string]string{"the table": b.String(), "the page": string(html)} {
 		for _, want := range []string{
-			"at risk, server killed: 3 bare PUBLISHes", "at risk, all cut off: 1 bare PUBLISHes", "34.25 s", "62", "77", "55", "0.66", "0.12 s",
+			"at risk, server killed: 3 bare PUBLISHes", "at risk, all cut off: 1 bare PUBLISHes", "PUBLISH excused, %", "8.75", "34.25 s", "62", "77", "55", "0.66", "0.12 s",
 			"4321", "1000", "17", "999", "2.50 s", "node-kill: node 1, 2s", "1.5 s", "lost: message 1 of room log:1", "EOF",
 		} {
 			if !strings.Contains(text, want) {

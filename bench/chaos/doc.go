@@ -23,8 +23,9 @@
 //
 // A message by PUBLISH is Redis's to lose until a gateway has read it. Those that nobody
 // received are counted apart in two cases, and as lost in all others: when the server
-// that answered was killed or demoted at the time, and when no gateway was connected to
-// Redis, because all were cut off or had given up a server that hung.
+// that answers was killed or demoted and the gateways were not yet connected to the next,
+// and when all of them were cut off. Which part of the time that was is told. A server
+// that hangs is no excuse.
 //
 // Clients are back after a fault when they are in all their rooms and have received
 // something since it struck, a pong if nothing else.

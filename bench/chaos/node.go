@@ -22,6 +22,7 @@ type node struct {
 	gateway *bench.Gateway // nil while it is down
 	ready   bool           // as /readyz said last
 	linked  bool           // to Redis
+	asked   time.Time      // when /readyz was asked that
 }
 
 const (
@@ -108,18 +109,11 @@ func (n *node) address() (addr string, ready, running bool) {
 	return n.gateway.Listen.String(), n.ready, true
 }
 
-// well reports whether the node is ready and connected to Redis.
-func (n *node) well() bool {
+// well reports whether the node, asked after that time, is ready and connected to Redis.
+func (n *node) well(since time.Time) bool {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	return n.ready && n.linked
-}
-
-// connected reports whether the node is connected to Redis.
-func (n *node) connected() bool {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	return n.linked
+	return n.ready && n.linked && n.asked.After(since)
 }
 
 // probe asks /readyz, as a load balancer does.
@@ -128,11 +122,12 @@ func (n *node) probe(ctx context.Context, client *http.Client) {
 	if g == nil {
 		return
 	}
+	asked := time.Now()
 	ready, linked := ask(ctx, client, "http://"+g.Listen.String()+"/readyz")
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	if n.gateway == g {
-		n.ready, n.linked = ready, linked
+		n.ready, n.linked, n.asked = ready, linked, asked
 	}
 }
 

@@ -3,6 +3,7 @@ package chaos
 import (
 	"context"
 	"errors"
+	"sync"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -42,22 +43,33 @@ func (h *hand) redisFault(ctx context.Context, fault func() error) error {
 	return err
 }
 
-// risky carries out a fault after which an answer to PUBLISH was no promise, until all
-// nodes are connected again and have had time to listen.
-func (h *hand) risky(ctx context.Context, cause ledger.Cause, fault func() error) error {
-	h.book.Risk(cause)
-	err := h.redisFault(ctx, fault)
-	pause(ctx, sequencerPause)
-	h.book.Safe()
+// fells carries out a fault that kills or demotes a server, and calls fell when it has.
+// If it was the one that answers PUBLISH, an answer is no promise until all nodes are
+// connected to who takes over and have had time to listen, however long it takes until
+// the server itself is back.
+func (h *hand) fells(ctx context.Context, s *redises.Server, fault func(fell func()) error) error {
+	if !h.takesPublish(ctx, s) {
+		return h.redisFault(ctx, func() error { return fault(func() {}) })
+	}
+	h.book.Risk(ledger.Fell)
+	var next sync.WaitGroup
+	err := h.redisFault(ctx, func() error {
+		return fault(func() { next.Go(func() { h.takenOver(ctx) }) })
+	})
+	next.Wait()
+	h.book.Safe() // if it did not come to that
 	return err
 }
 
-// fells carries out a fault that kills or demotes a server.
-func (h *hand) fells(ctx context.Context, s *redises.Server, fault func() error) error {
-	if h.takesPublish(ctx, s) {
-		return h.risky(ctx, ledger.Fell, fault)
+// takenOver ends the risk when somebody has taken over, and all nodes have had time to
+// listen there.
+func (h *hand) takenOver(ctx context.Context) {
+	if err := h.world.redis.WaitMasters(ctx); err != nil {
+		return // the run ends
 	}
-	return h.redisFault(ctx, fault)
+	_ = h.world.calmSince(ctx, time.Now()) // do says it
+	pause(ctx, sequencerPause)
+	h.book.Safe()
 }
 
 func (h *hand) redisKill(ctx context.Context, f Fault) error {
@@ -65,8 +77,9 @@ func (h *hand) redisKill(ctx context.Context, f Fault) error {
 	if err != nil {
 		return err
 	}
-	return h.fells(ctx, server, func() error {
+	return h.fells(ctx, server, func(fell func()) error {
 		server.Kill()
+		fell()
 		pause(ctx, f.For)
 		if err := h.world.redis.Replaced(ctx, server, f.For); err != nil {
 			return err
@@ -75,16 +88,13 @@ func (h *hand) redisKill(ctx context.Context, f Fault) error {
 	})
 }
 
-// redisStop loses nothing by itself: the server goes on where it was, with all its
-// connections. But when it lasts, nodes give theirs up, and then a PUBLISH is passed on
-// to nobody; that there was a moment in which none was connected is looked for.
+// redisStop excuses nothing: the server goes on where it was, with what it was sent
+// meanwhile, and nodes that give up their connections must not lose that.
 func (h *hand) redisStop(ctx context.Context, f Fault) error {
 	server, err := h.master(ctx, f)
 	if err != nil {
 		return err
 	}
-	h.book.Risk(ledger.Deaf)
-	deaf := h.world.unlinked(ctx)
 	err = h.redisFault(ctx, func() error {
 		if err := server.Pause(); err != nil {
 			return err
@@ -93,11 +103,6 @@ func (h *hand) redisStop(ctx context.Context, f Fault) error {
 		return server.Resume()
 	})
 	pause(ctx, sequencerPause)
-	if deaf() {
-		h.book.Safe()
-	} else {
-		h.book.Withdraw()
-	}
 	return err
 }
 
@@ -106,17 +111,22 @@ func (h *hand) failover(ctx context.Context, f Fault) error {
 	if err != nil {
 		return err
 	}
-	return h.fells(ctx, server, func() error {
+	return h.fells(ctx, server, func(fell func()) error {
 		err := h.world.redis.Failover(ctx, server)
 		pause(ctx, time.Second) // until Sentinels and servers have noticed
+		fell()
 		return err
 	})
 }
 
 func (h *hand) cutAllRedis(ctx context.Context, _ Fault) error {
-	return h.risky(ctx, ledger.Deaf, func() error {
+	h.book.Risk(ledger.Deaf)
+	err := h.redisFault(ctx, func() error {
 		h.world.cutRedis(h.world.ofNodes())
 		pause(ctx, 2*probeInterval) // until it has been seen
 		return nil
 	})
+	pause(ctx, sequencerPause)
+	h.book.Safe()
+	return err
 }

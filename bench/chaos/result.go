@@ -37,6 +37,9 @@ func (r *run) conclude(ctx context.Context) {
 	c.Duplicated, c.OutOfOrder = v.Duplicated, v.OutOfOrder
 	c.Dropped, c.Gaps, c.Misdated = v.Dropped, v.Gaps, v.Misdated
 	c.AtRisk, c.Unheard = v.AtRisk[ledger.Fell], v.AtRisk[ledger.Deaf]
+	if r.published > 0 {
+		c.Excused = v.Risky.Seconds() / r.published.Seconds()
+	}
 	c.Unrecovered, c.NewEpochs = v.Unrecovered, v.NewEpochs
 	c.Unnumbered, c.Strangers = v.Unnumbered, v.Strange+v.Misdelivered
 	c.FailedSends = int(r.sources.failed.Load())

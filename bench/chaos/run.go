@@ -27,6 +27,8 @@ type run struct {
 	result   *bench.Result
 	cpu      time.Duration // ownCPU at the beginning
 	began    time.Time     // when the faults did
+	// published is for how long messages were published from outside.
+	published time.Duration
 }
 
 // Run carries out a run. The result holds what was found also when an error is
@@ -96,9 +98,11 @@ func (r *run) play(ctx context.Context) error {
 		publishing, silence := context.WithCancel(ctx)
 		r.presence.Begin()
 		r.sources.start(publishing)
+		started := time.Now()
 		err = r.strike(ctx)
 		silence()
 		r.sources.wait()
+		r.published = time.Since(started)
 		r.settle(ctx)
 	}
 	r.conclude(ctx)

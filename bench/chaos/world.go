@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net/http"
-	"slices"
 	"sync"
 	"time"
 
@@ -129,7 +128,10 @@ var ErrRestless = errors.New("chaos: not all nodes are ready and connected to Re
 const calmTimeout = 30 * time.Second
 
 // calm waits until all nodes are ready and connected to Redis.
-func (w *world) calm(ctx context.Context) error {
+func (w *world) calm(ctx context.Context) error { return w.calmSince(ctx, time.Time{}) }
+
+// calmSince waits until all nodes, asked after that time, are ready and connected to Redis.
+func (w *world) calmSince(ctx context.Context, asked time.Time) error {
 	ctx, cancel := context.WithTimeout(ctx, calmTimeout)
 	defer cancel()
 	tick := time.NewTicker(probeInterval)
@@ -137,7 +139,7 @@ func (w *world) calm(ctx context.Context) error {
 	for {
 		restless := ""
 		for _, n := range w.nodes {
-			if !n.well() {
+			if !n.well(asked) {
 				restless = n.name
 			}
 		}
@@ -149,31 +151,6 @@ func (w *world) calm(ctx context.Context) error {
 		case <-ctx.Done():
 			return fmt.Errorf("%w: %s: %w", ErrRestless, restless, ctx.Err())
 		}
-	}
-}
-
-// unlinked looks from now on whether there is a moment in which no node is connected to
-// Redis; seen ends that, and says.
-func (w *world) unlinked(ctx context.Context) (seen func() bool) {
-	ctx, cancel := context.WithCancel(ctx)
-	found := make(chan bool, 1)
-	go func() {
-		tick := time.NewTicker(probeInterval)
-		defer tick.Stop()
-		none := false
-		for {
-			none = none || !slices.ContainsFunc(w.nodes, (*node).connected)
-			select {
-			case <-tick.C:
-			case <-ctx.Done():
-				found <- none
-				return
-			}
-		}
-	}()
-	return func() bool {
-		cancel()
-		return <-found
 	}
 }
 

@@ -53,6 +53,7 @@ const (
 // message is one published message.
 type message struct {
 	at        time.Time
+	answered  time.Time // when it was acknowledged
 	source    Source
 	status    status
 	publisher int
@@ -141,7 +142,7 @@ func (b *Book) Acknowledge(s Stamp) {
 	if m.status == acknowledged {
 		return
 	}
-	m.status = acknowledged
+	m.status, m.answered = acknowledged, b.now()
 	l.last[m.publisher] = max(s.N, l.last[m.publisher])
 	b.counts.Published++
 	b.counts.BySource[m.source]++

@@ -222,16 +222,27 @@ func TestBook_FindsFaults(t *testing.T) {
 			s.Risk(Fell)
 			s.Safe()
 		}, want: result{lost: 2, atRisk: 1}},
-		"PUBLISH while not all gateways are cut off": {play: func(_ *testing.T, s *stage) {
-			s.Risk(Deaf)
-			s.publishBy(Bare, 1)
-			s.Withdraw()
-		}, want: result{lost: 2}},
 		"PUBLISH after its server was killed": {play: func(_ *testing.T, s *stage) {
 			s.Risk(Fell)
 			s.Safe()
 			s.publishBy(Bare, 1)
 		}, want: result{lost: 2}},
+		"PUBLISH that is first tried while its server is down, and answered by the next": {play: func(_ *testing.T, s *stage) {
+			s.Risk(Fell)
+			s.clock.advance(time.Millisecond)
+			m := s.Publish(s.log, Bare, 1)
+			s.Safe()
+			s.clock.advance(time.Millisecond)
+			s.Acknowledge(m)
+		}, want: result{lost: 2}},
+		"PUBLISH that is first tried long before its server is killed, and answered then": {play: func(_ *testing.T, s *stage) {
+			s.clock.advance(time.Millisecond)
+			m := s.Publish(s.log, Bare, 1)
+			s.clock.advance(2 * riskBefore)
+			s.Risk(Fell)
+			s.Acknowledge(m)
+			s.Safe()
+		}, want: result{atRisk: 1}},
 		"XADD while its server is killed": {play: func(_ *testing.T, s *stage) {
 			s.Risk(Fell)
 			s.publishBy(Stream, 1)
@@ -258,6 +269,51 @@ func TestBook_FindsFaults(t *testing.T) {
 			}
 			if !slices.ContainsFunc(append(v.Events, ""), func(e string) bool { return strings.Contains(e, tt.says) }) {
 				t.Errorf("does not say %q:\n%s", tt.says, strings.Join(v.Events, "\n"))
+			}
+		})
+	}
+}
+
+// For how long answers to PUBLISH were no promise is told, no moment of it twice.
+func TestBook_TellsHowLongItExcuses(t *testing.T) {
+	for name, tt := range map[string]struct {
+		play func(s *stage)
+		want time.Duration
+	}{
+		"no fault": {play: func(s *stage) { s.clock.advance(time.Hour) }},
+		"one fault": {play: func(s *stage) {
+			s.Risk(Fell)
+			s.clock.advance(4 * time.Second)
+			s.Safe()
+			s.clock.advance(time.Hour)
+			s.Safe() // once more, and nothing is open
+		}, want: riskBefore + 4*time.Second},
+		"a fault that is not over": {play: func(s *stage) {
+			s.Risk(Deaf)
+			s.clock.advance(time.Minute)
+		}, want: riskBefore + time.Minute},
+		"two faults, the second right behind the first": {play: func(s *stage) {
+			for range 2 {
+				s.Risk(Fell)
+				s.clock.advance(4 * time.Second)
+				s.Safe()
+				s.clock.advance(riskBefore / 2)
+			}
+		}, want: riskBefore + 4*time.Second + riskBefore/2 + 4*time.Second},
+		"two faults far apart": {play: func(s *stage) {
+			for range 2 {
+				s.Risk(Deaf)
+				s.clock.advance(time.Second)
+				s.Safe()
+				s.clock.advance(time.Minute)
+			}
+		}, want: 2 * (riskBefore + time.Second)},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := newStage()
+			tt.play(s)
+			if v := s.Verdict(); v.Risky != tt.want {
+				t.Errorf("excused for %v, want %v", v.Risky, tt.want)
 			}
 		})
 	}

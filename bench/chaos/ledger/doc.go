@@ -28,12 +28,13 @@
 //  8. When a publisher has sent a message after another on the same log was
 //     acknowledged, the first must have the smaller offset; else the second is
 //     *out of order*.
-//  9. A bare PUBLISH that nobody received is *at risk*, not lost, when it was sent
-//     within a second before, or while, the server that answered it was killed or
-//     demoted and the gateways were not connected again: an answer to PUBLISH says
-//     that Redis had the message, not that anybody else did. The same holds, and is
-//     counted apart, while no gateway at all is connected to Redis. If anybody
-//     received it, rule 1 holds. No other fault excuses anything.
+//  9. A bare PUBLISH that nobody received is *at risk*, not lost, when it was answered
+//     within a second before the server that answers was killed or demoted, or from
+//     then on until all gateways were connected to who has taken over and had had time
+//     to listen: an answer to PUBLISH says that Redis had the message, not that anybody
+//     else did. The same holds, and is counted apart, when all gateways are cut off from
+//     Redis. If anybody received it, rule 1 holds. No other fault excuses anything, and
+//     for how long there was an excuse is told.
 //
 // Presence keeps the same kind of books about who is online.
 //

@@ -85,7 +85,7 @@ type watcher struct {
 type view struct {
 	online  bool
 	asked   time.Time // when it was asked for
-	changed time.Time // when it was told so
+	changed time.Time // when it was told so first
 	until   time.Time // until when it is not judged
 	wrong   time.Time // since when; zero: it is right
 }
@@ -208,7 +208,9 @@ func (p *Presence) Told(who, user string, online bool) {
 		p.result.Flaps++
 		p.noteLocked("flap: %s is told that %s is offline, who has %d connections since %v", who, user, t.connections, now.Sub(t.changed))
 	}
-	v.online, v.changed = online, now
+	if v.online != online { // to be told the same once more is no news, however wrong
+		v.online, v.changed = online, now
+	}
 }
 
 // wasAwayLocked reports whether a user is away, or was for the grace within the

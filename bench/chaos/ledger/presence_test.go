@@ -81,6 +81,21 @@ func TestPresence(t *testing.T) {
 			s.after(3 * time.Second)
 			s.told(true)
 		}, want: PresenceResult{Edges: 2, Errors: 1, Longest: time.Second, Total: time.Second, Flaps: 1}},
+		"told the same again and again, and it is wrong": {play: func(s *pstage) {
+			s.goes()
+			for range 6 {
+				s.after(time.Second)
+				s.told(true)
+			}
+		}, want: wrong(6, 2*time.Second)},
+		"told the same again and again, and it is right": {play: func(s *pstage) {
+			s.goes()
+			s.after(3 * time.Second)
+			for range 6 {
+				s.told(false)
+				s.after(time.Second)
+			}
+		}, want: PresenceResult{Edges: 6}},
 		"told before the client knows that it is welcome": {play: func(s *pstage) {
 			s.goes()
 			s.after(time.Second)

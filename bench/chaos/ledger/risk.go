@@ -10,8 +10,8 @@ const (
 	// Fell: the server that answers is killed or demoted. An answer says that it had
 	// the message, and not that it got as far as passing it on.
 	Fell Cause = iota
-	// Deaf: no gateway is connected to Redis, and a PUBLISH finds nobody, or is lost on
-	// the way.
+	// Deaf: all gateways are cut off from Redis, and a PUBLISH finds nobody, or is lost
+	// on the way.
 	Deaf
 	numCauses
 )
@@ -29,7 +29,7 @@ func (b *Book) Risk(cause Cause) {
 	b.risks = append(b.risks, risk{cause: cause, from: b.now().Add(-riskBefore)})
 }
 
-// riskBefore is how long before a fault a PUBLISH that was answered may still be on
+// riskBefore is how long before a fault a PUBLISH may have been answered and still be on
 // its way.
 const riskBefore = time.Second
 
@@ -42,16 +42,7 @@ func (b *Book) Safe() {
 	}
 }
 
-// Withdraw takes Risk back: what it was for did not come about.
-func (b *Book) Withdraw() {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	if n := len(b.risks); n > 0 && b.risks[n-1].to.IsZero() {
-		b.risks = b.risks[:n-1]
-	}
-}
-
-// riskLocked reports whether, and why, a PUBLISH of that time was no promise.
+// riskLocked reports whether, and why, an answer to PUBLISH at that time was no promise.
 func (b *Book) riskLocked(at time.Time) (Cause, bool) {
 	for _, r := range b.risks {
 		if !at.Before(r.from) && (r.to.IsZero() || !at.After(r.to)) {
@@ -59,6 +50,23 @@ func (b *Book) riskLocked(at time.Time) (Cause, bool) {
 		}
 	}
 	return 0, false
+}
+
+// riskyLocked is for how long, all in all, an answer to PUBLISH was no promise.
+func (b *Book) riskyLocked() time.Duration {
+	var total time.Duration
+	var until time.Time
+	for _, r := range b.risks { // in the order of their beginnings
+		to := r.to
+		if to.IsZero() {
+			to = b.now()
+		}
+		if from := latest(r.from, until); to.After(from) {
+			total += to.Sub(from)
+			until = to
+		}
+	}
+	return total
 }
 
 // dateSlack is how far a message's time may be from the truth: it is in seconds.

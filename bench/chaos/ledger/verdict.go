@@ -13,6 +13,7 @@ type Verdict struct {
 	Due    int            // deliveries that had to be made
 	Lost   int            // of them, not made
 	AtRisk [numCauses]int // messages by PUBLISH that were answered in a time of Risk, and that nobody received
+	Risky  time.Duration  // all times of Risk together
 	Events []string
 }
 
@@ -26,7 +27,7 @@ func (v Verdict) Clean() bool {
 func (b *Book) Verdict() Verdict {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	v := Verdict{Counts: b.counts, Events: slices.Clone(b.events)}
+	v := Verdict{Counts: b.counts, Risky: b.riskyLocked(), Events: slices.Clone(b.events)}
 	for _, l := range b.logs {
 		for n := range l.messages {
 			b.judgeLocked(&v, l, n)
@@ -42,7 +43,7 @@ func (b *Book) judgeLocked(v *Verdict, l *log, n int) {
 		if m.status != acknowledged {
 			return
 		}
-		if cause, risky := b.riskLocked(m.at); risky && m.source == Bare {
+		if cause, risky := b.riskLocked(m.answered); risky && m.source == Bare {
 			v.AtRisk[cause]++
 			return
 		}

@@ -58,6 +58,14 @@ func TestSet_KeepsWhatItAcknowledged(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
+			want := 1
+			if topology == Cluster {
+				want = clusterMasters
+			}
+			// But for Standalone, the one that was killed is still down.
+			if err := s.WaitMasters(ctx); err != nil || len(s.Masters(ctx)) != want {
+				t.Fatalf("WaitMasters = %v; there are %d, want %d", err, len(s.Masters(ctx)), want)
+			}
 			if err := poll(ctx, "GET", func() error { return client.Get(ctx, "key").Err() }); err != nil {
 				t.Fatal(err)
 			}

@@ -180,17 +180,30 @@ func (s *Set) WaitHealthy(ctx context.Context) error {
 				return err
 			}
 		}
-		masters := len(s.Masters(ctx))
-		switch {
-		case s.Topology == Cluster && masters != clusterMasters:
-			return fmt.Errorf("%d masters, want %d", masters, clusterMasters)
-		case s.Topology != Cluster && masters != 1:
-			return fmt.Errorf("%d masters, want 1", masters)
-		case s.Topology == Sentinel:
-			return s.sentinelsAgree(ctx)
+		err := s.mastered(ctx)
+		if err == nil && s.Topology == Sentinel {
+			err = s.sentinelsAgree(ctx)
 		}
-		return nil
+		return err
 	})
+}
+
+// WaitMasters waits until there is a master of everything, which answers, whatever the
+// other servers do.
+func (s *Set) WaitMasters(ctx context.Context) error {
+	return poll(ctx, "wait for the masters of "+string(s.Topology), func() error { return s.mastered(ctx) })
+}
+
+// mastered reports whether there are as many masters as there must be.
+func (s *Set) mastered(ctx context.Context) error {
+	want := 1
+	if s.Topology == Cluster {
+		want = clusterMasters
+	}
+	if n := len(s.Masters(ctx)); n != want {
+		return fmt.Errorf("%d masters, want %d", n, want)
+	}
+	return nil
 }
 
 // healthy reports whether a server is up, and with its master if it has one.
