@@ -151,10 +151,13 @@ export class GatewayClient {
    */
   connect(token?: string): Promise<void> {
     if (token !== undefined) {
-      const same = claims(token).user === this.#user;
+      const { user } = claims(token);
+      const same = user === this.#user;
       if (this.connected && same) return optional(this.refresh(token));
       if (!same && this.state !== "idle") this.disconnect();
       this.#connection.use(token);
+      // At once: what is sent, joined and watched from now on is the next user's.
+      this.#become(user);
     }
     if (this.connected) return Promise.resolve();
     const done = new Promise<void>((resolve, reject) => this.#waiters.push({ resolve, reject }));
@@ -255,12 +258,17 @@ export class GatewayClient {
     const name = device ?? thisDevice();
     if (name) full.searchParams.set("device", name);
     const { user } = this.#connection.claims ?? {};
-    if (this.#user !== user) this.#become(user);
+    this.#become(user);
     // What not every page uses is loaded when it is asked for.
     if (this.#options.queue?.persist && user !== undefined && !this.#store) {
       const { openStore } = await import("./store.js");
-      this.#store ??= openStore(`${user} ${full.host}${full.pathname}`, (item) => this.#outbox.restore(item));
-      this.#outbox.save();
+      // Another user may have come meanwhile, who must not get what this one has left.
+      if (this.#user === user) {
+        this.#store ??= openStore(`${user} ${full.host}${full.pathname}`, (item) =>
+          this.#outbox.restore(item),
+        );
+        this.#outbox.save();
+      }
     }
     if (shared) {
       const { sharedByTabs } = await import("./tabs.js");
@@ -269,8 +277,9 @@ export class GatewayClient {
     return [this.#shared ?? this.#sockets, full.href];
   }
 
-  /** Another user has come: what belonged to the last one goes. */
+  /** Works for a user from now on. If that is another one, what belonged to the last goes. */
   #become(user: string | undefined): void {
+    if (this.#user === user) return;
     if (this.#user !== undefined) {
       const error = new GatewayError("disconnected", "another user has connected");
       this.#outbox.clear(error);
@@ -345,8 +354,7 @@ export class GatewayClient {
   }
 
   #ended(wire: Wire, code: number): void {
-    this.#outbox.blame(code);
-    this.#requests.disconnected(wire);
+    this.#requests.disconnected(wire, code);
     if (!this.#connection.overlapping) this.#overlap.clear();
     this.#outbox.flush();
   }

@@ -11,10 +11,13 @@ export type ErrorCode = number | "timeout" | "queue_full" | "disconnected";
 
 export class GatewayError extends Error {
   readonly code: ErrorCode;
+  /** With `disconnected`: the close code of the connection over which the request had gone out. */
+  readonly closed: number | undefined;
 
-  constructor(code: ErrorCode, message: string) {
+  constructor(code: ErrorCode, message: string, closed?: number) {
     super(message);
     this.name = "GatewayError";
     this.code = code;
+    this.closed = closed;
   }
 }

@@ -28,8 +28,8 @@ export interface OutboxOwner {
 
 /** How often a message is sent that nothing answers, before its sender is told. */
 const maxTries = 3;
-/** The codes of a close that the message on its way has caused, RFC 6455 section 7.4.1. */
-const faults = new Set([1002, 1003, 1007, 1009]);
+/** The codes of a close that a message sent over that connection has caused, RFC 6455 section 7.4.1. */
+const faults = new Set<number | undefined>([1002, 1003, 1007, 1009]);
 
 /**
  * Messages on their way to the gateway, bounded in number and bytes.
@@ -108,12 +108,6 @@ export class Outbox {
     );
   }
 
-  /** A connection has ended with a code: if that is the fault of the message on its way, it is given up. */
-  blame(code: number): void {
-    const item = this.#items[0];
-    if (this.#sending && item && faults.has(code)) item.tries = Infinity;
-  }
-
   /** Gives everything up; what is stored stays for a later page. */
   clear(error: Error): void {
     clearTimeout(this.#pause);
@@ -126,8 +120,8 @@ export class Outbox {
   }
 
   #failed(item: Item, error: GatewayError): void {
-    const { code } = error;
-    if (code === "disconnected" && item.tries < Infinity) {
+    const { code, closed } = error;
+    if (code === "disconnected" && !faults.has(closed)) {
       item.tries--;
     } else if (code === 4101) {
       item.tries--;

@@ -50,6 +50,8 @@ export interface Notice {
   code: number;
   message: string;
   level?: string;
+  /** In `system`, what has happened to the node: `degraded` or `restored`. */
+  event?: string;
 }
 
 export interface Notification {

@@ -61,12 +61,12 @@ export class Requests {
     }
   }
 
-  /** A connection has ended, or all have: what was asked there fails or waits for the next. */
-  disconnected(wire?: Wire): void {
+  /** A connection has ended with a code, or all have: what was asked there fails or waits for the next. */
+  disconnected(wire?: Wire, code?: number): void {
     for (const [id, pending] of this.#pending) {
       if (wire && pending.wire !== wire) continue;
       if (wire && pending.again) pending.wire = undefined;
-      else this.#take(id)?.reject(new GatewayError("disconnected", "the connection has ended"));
+      else this.#take(id)?.reject(new GatewayError("disconnected", "the connection has ended", code));
     }
   }
 

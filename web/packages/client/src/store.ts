@@ -77,12 +77,14 @@ export function openStore(scope: string, restore: (item: Stored) => void): Store
     ((await run((rows) => rows.getAll() as IDBRequest<Row[]>)) ?? []).filter(
       (r) => r.scope === scope && r.owner !== owner,
     );
+  const closed = (): boolean => closing.signal.aborted;
   const adopt = async (from: string): Promise<void> => {
     // The oldest first: it may be sent before the next is read.
     for (const row of (await others()).sort((a, b) => a.at - b.at)) {
-      if (row.owner !== from || closing.signal.aborted) continue;
+      if (row.owner !== from || closed()) continue;
       await run((rows) => rows.put({ ...row, owner }));
-      restore(row);
+      // Whose it is may have gone meanwhile: then it is left to whoever opens the store next.
+      if (!closed()) restore(row);
     }
   };
 

@@ -82,6 +82,15 @@ describe("without a connection", () => {
     await expect(left).rejects.toMatchObject({ code: "disconnected" });
     expect(taken).toEqual([]);
   });
+
+  test("what is sent and joined behind connect belongs to the next user", async () => {
+    void client.connect(token("bob"));
+    const sent = client.sendToRoom("r", "bob's");
+    const joined = client.joinRoom("r");
+    await pass(1000);
+    await Promise.all([sent, joined]);
+    expect(taken).toEqual(["bob's"]);
+  });
 });
 
 describe("the queue", () => {
@@ -169,8 +178,26 @@ describe("a message that was not acknowledged", () => {
     const first = client.sendToRoom("r", "too big");
     const second = client.sendToRoom("r", 2);
     await pass(1000);
-    await expect(first).rejects.toBeInstanceOf(Error);
+    await expect(first).rejects.toMatchObject({ code: "disconnected", closed: 1009 });
     await second;
     expect(gateway.sockets).toHaveLength(2);
+  });
+
+  test("is not given up for what another connection was closed for", async () => {
+    const old = gateway.last;
+    old.push({ type: "reconnect", data: { delay_ms: 0 } });
+    await pass(5);
+    expect(gateway.sockets).toHaveLength(2);
+    let answered = false;
+    gateway.intercept = (_, { type }) => type === "room_message" && !answered;
+    const sent = client.sendToRoom("r", 1);
+    const { last } = gateway;
+    expect(last.of("room_message")).toHaveLength(1);
+    old.drop(1009, "message too big");
+    last.drop();
+    answered = true;
+    await pass(1000);
+    await expect(sent).resolves.toMatchObject({ type: "ack" });
+    expect(gateway.last.of("room_message")).toEqual(last.of("room_message"));
   });
 });

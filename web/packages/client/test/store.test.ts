@@ -1,8 +1,9 @@
-import { IDBFactory } from "fake-indexeddb";
+import { IDBFactory, IDBObjectStore } from "fake-indexeddb";
 import { beforeEach, expect, test, vi } from "vitest";
 import { FakeLocks, fakeBrowser } from "./browser.js";
 import { FakeGateway, token } from "./fake.js";
 import { openStore, type Store, type Stored } from "../src/store.js";
+import { claims } from "../src/token.js";
 import type { GatewayClient } from "@ginforge/gateway-client";
 
 const item = (n: number): Stored => ({
@@ -73,6 +74,23 @@ test("users do not see each other's", async () => {
   expect(bob.restored).toEqual([]);
 });
 
+test("what is just being taken over when its user goes is left to who opens the store next", async () => {
+  const before = open();
+  for (const n of [1, 2]) before.store.put(item(n));
+  await settle();
+  before.store.close();
+  const after = open();
+  vi.spyOn(IDBObjectStore.prototype, "put").mockImplementationOnce(function (this: IDBObjectStore, row) {
+    after.store.close();
+    return this.put(row);
+  });
+  await settle();
+  expect(after.restored).toEqual([]);
+  const next = open();
+  await settle();
+  expect(next.restored.sort()).toEqual([1, 2]);
+});
+
 test("without Web Locks everything that is found is taken over", async () => {
   const before = open();
   before.store.put(item(1));
@@ -125,6 +143,42 @@ test("a client sends after a reload what its page had queued, in order and befor
   gateway.welcome(gateway.last);
   await settle();
   expect(taken).toEqual([1, 2, 3]);
+});
+
+test("what a user has left does not go out as another, who came while the store was loaded", async () => {
+  const gateway = new FakeGateway();
+  gateway.accept = () => undefined;
+  const before = gateway.client({ queue: { persist: true } });
+  void before.connect();
+  void before.sendToRoom("r", "ann's");
+  await settle();
+  await settle();
+  leave(before);
+
+  gateway.accept = (socket) => gateway.welcome(socket);
+  const taken: unknown[] = [];
+  gateway.intercept = ({ token: by }, { type, content }) => {
+    if (type === "room_message") taken.push([claims(by ?? "").user, content]);
+    return false;
+  };
+  let loads = 0;
+  const queue = {
+    /** Is looked at right before the store is loaded. */
+    get persist(): boolean {
+      if (++loads === 1) queueMicrotask(() => void client.connect(token("bob")));
+      return true;
+    },
+  };
+  const client = gateway.client({ queue });
+  void client.connect();
+  await settle();
+  void client.sendToRoom("r", "bob's");
+  await settle();
+  expect(loads).toBe(2);
+  expect(taken).toEqual([["bob", "bob's"]]);
+  void client.connect(token("ann"));
+  await settle();
+  expect(taken.slice(1)).toEqual([["ann", "ann's"]]);
 });
 
 /** The page goes away: its locks are released, and nothing that it does counts any more. */

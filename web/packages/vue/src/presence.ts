@@ -33,7 +33,10 @@ function count(client: GatewayClient, users: string[], change: 1 | -1): string[]
   });
 }
 
-/** Knows who is online, for as long as the component lives, also across reconnects. */
+/**
+ * Knows who is online, for as long as the component lives, also across reconnects, and when the
+ * node was cut off from Redis.
+ */
 export function usePresence(of: MaybeRefOrGetter<PresenceOf>, given?: GatewayClient): Presence {
   const client = needed(given);
   const online = shallowRef<ReadonlySet<string>>(new Set());
@@ -107,6 +110,10 @@ export function usePresence(of: MaybeRefOrGetter<PresenceOf>, given?: GatewayCli
     }),
     client.on("joined", ({ room }) => {
       if ("room" in current && current.room === room) void refresh().catch(() => undefined);
+    }),
+    // Who has left a room while the node was cut off is not told.
+    client.on("system", ({ content }) => {
+      if ("room" in current && content?.event === "restored") soon();
     }),
   );
   watch(() => toValue(of), start, { immediate: true });

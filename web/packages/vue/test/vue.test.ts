@@ -175,6 +175,26 @@ describe("usePresence", () => {
     expect(result.members.value).toEqual(users);
     expect(gateway.last.of("presence")).toHaveLength(2);
   });
+
+  test("asks again who is in a room when its node is back, which does not tell who has left", async () => {
+    let users = [{ user_id: "bob", user_name: "Bob", devices: 1 }];
+    gateway.intercept = (socket, { id = "", type }) => {
+      if (type !== "presence") return false;
+      socket.push({ type, id, content: { room: "r", connections: 1, users } });
+      return true;
+    };
+    const { result } = setup(() => usePresence({ room: "r" }));
+    setup(() => usePresence({ users: ["cai"] }));
+    await pass(1);
+    users = [];
+    gateway.last.push({ type: "system", content: { event: "degraded", message: "" } });
+    await pass(5000);
+    expect(gateway.last.of("presence")).toHaveLength(1);
+    gateway.last.push({ type: "system", content: { event: "restored", message: "" } });
+    await pass(2001);
+    expect(result.members.value).toEqual([]);
+    expect(gateway.last.of("presence")).toHaveLength(2);
+  });
 });
 
 describe("useNotifications", () => {
