@@ -118,7 +118,7 @@ describe.concurrent("the console", () => {
     });
   });
 
-  test("names who is slow, and traces what is dropped", async ({ nodes }) => {
+  test("names who is slow", async ({ nodes }) => {
     const { a, b, context } = nodes;
     const operator = await Operator.open(await context(), a);
     const tv = await Peer.open(b, { user: "sam", device: "tv", rooms: ["game:1"] });
@@ -131,15 +131,6 @@ describe.concurrent("the console", () => {
     await until("it is named", async () => /tv .*node-b/.test(await operator.row("sam").innerText()));
     await operator.row("sam").getByRole("button", { name: "Find sam" }).click();
     await operator.sees("Devices of sam");
-    await operator.follow("lost-one");
-    await operator.sees("nothing has happened to it yet");
-    const lost = { type: "room_message", id: "lost-one", content: "x" };
-    await call(a, "publish", { channel: "room:game:1", message: lost });
-    await until("it waits", async () => /waits .* → sam\/tv/.test((await operator.trace()).join("; ")));
-    await until("it is dropped, when too much waits", async () => {
-      await pour(b, "game:1");
-      return /dropped .* → sam\/tv/.test((await operator.trace()).join("; "));
-    });
     tv.cut();
   });
 
