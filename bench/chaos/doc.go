@@ -32,7 +32,8 @@
 //
 // Presence is compared with the truth for watchers of users and for members of rooms
 // with presence (ledger.Presence): news is due within the grace and two seconds, later
-// only for those whom a fault concerns. How much of the time was judged is told.
+// only for those whom a fault concerns: after a loss of Redis, that somebody has gone
+// is due six seconds later. How much of the time was judged is told.
 // Limits on devices are not in a run.
 //
 // A client's clock that jumps (clock-jump) is that client's only. What the gateways

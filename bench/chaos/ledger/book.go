@@ -165,7 +165,7 @@ func (b *Book) Counts() Counts {
 }
 
 // maxEvents bounds what is kept in words: the first faults tell most.
-const maxEvents = 40
+const maxEvents = 100
 
 // noteLocked keeps a fault in words, and once what many receivers see.
 func (b *Book) noteLocked(format string, args ...any) {

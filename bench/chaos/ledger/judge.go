@@ -29,6 +29,10 @@ func (p *Presence) Mend(node int, leased bool) {
 	defer p.mu.Unlock()
 	now, since := p.now(), p.cut[node]
 	delete(p.cut, node)
+	if !leased {
+		p.calm[node] = span{since, now.Add(p.times.Calm)}
+		p.lingerLocked(since)
+	}
 	until, lapsed := now.Add(p.times.usual()), !leased && p.times.lapsed(now.Sub(since))
 	for _, t := range p.users {
 		if p.wasThereLocked(t, node, since) {
@@ -43,8 +47,14 @@ func (p *Presence) Mend(node int, leased bool) {
 }
 
 // wasThereLocked reports whether a user was at a node at some time since then, or had
-// left it so shortly before that others may not know.
+// left it so shortly before that others may not know, or when the node had lost Redis
+// and did not say again by then who is offline.
 func (p *Presence) wasThereLocked(t *truth, node int, since time.Time) bool {
+	for _, s := range []span{p.calm[node], p.allCalm} {
+		if s.until.Add(p.times.Slack).After(since) && s.from.Before(since) {
+			since = s.from
+		}
+	}
 	return t.at[node] > 0 || t.left[node].After(since.Add(-p.times.usual()))
 }
 
@@ -61,6 +71,8 @@ func (p *Presence) RedisBack() {
 	defer p.mu.Unlock()
 	now := p.now()
 	until, lapsed := now.Add(p.times.usual()), p.times.lapsed(now.Sub(p.away))
+	p.allCalm = span{p.away, now.Add(p.times.Calm)}
+	p.lingerLocked(p.away)
 	for _, t := range p.users {
 		if p.missedLocked(t) {
 			p.excuseLocked(t, lapsed)
@@ -74,6 +86,17 @@ func (p *Presence) RedisBack() {
 		}
 	}
 	p.away = time.Time{}
+}
+
+// lingerLocked gives more time for those whose node's lease was to run out after that
+// time: who would have cleaned up may have lost Redis then.
+func (p *Presence) lingerLocked(since time.Time) {
+	calm := p.now().Add(p.times.Calm + p.times.Slack)
+	for _, t := range p.users {
+		if t.lingers.After(since) {
+			t.lingers = latest(t.lingers, calm)
+		}
+	}
 }
 
 // excuseLocked gives others the usual time, from now on, to learn how things are with a
@@ -144,6 +167,9 @@ func (p *Presence) Check() {
 				continue
 			}
 			due := latest(p.dueLocked(t), w.until, v.until, p.begun.Add(p.times.usual()))
+			if t.connections == 0 {
+				due = latest(due, p.calmLocked(t, w).Add(p.times.Slack))
+			}
 			blind := deaf || p.concernedLocked(t) || !p.away.IsZero() && v.asked.After(p.away)
 			p.result.Watched += passed
 			if !blind && now.After(due) {
@@ -170,6 +196,16 @@ func (p *Presence) dueLocked(t *truth) time.Time {
 		due = latest(due, t.lingers)
 	}
 	return due
+}
+
+// calmLocked is when the nodes that a user has left, and the one that a watcher is at,
+// say again who is offline.
+func (p *Presence) calmLocked(t *truth, w *watcher) time.Time {
+	calm := latest(p.allCalm.until, p.calm[w.node].until)
+	for node := range t.left {
+		calm = latest(calm, p.calm[node].until)
+	}
+	return calm
 }
 
 // compareLocked compares one view; due is when it must be right at the latest, unless

@@ -24,6 +24,10 @@ import (
 //   - While Redis is away nobody hears of what changes. What had not changed stays
 //     true, and must be believed, unless Redis is away for so long that leases may have
 //     run out; then the same holds for everybody.
+//   - A node that has lost Redis, or been stopped, says for a while of nobody that it is
+//     offline, since a Redis that has lost its last writes would have it be wrong. Who
+//     has gone from it, or after it, may be thought to be online for that long; who has
+//     come must be known in the usual time.
 //
 // An episode begins when a view becomes wrong and lasts until it is right, or until
 // the watcher's connection ends, since nothing can be told to who is not there. An
@@ -37,6 +41,8 @@ type Presence struct {
 	users    map[string]*truth
 	watchers map[string]*watcher
 	cut      map[int]time.Time // nodes that are stopped or cut off, since when
+	calm     map[int]span      // nodes that have lost Redis: until they say again who is offline
+	allCalm  span              // the same of all of them
 	away     time.Time         // since when Redis is; zero: it is not
 	begun    time.Time         // Begin; zero before
 	checked  time.Time
@@ -49,6 +55,7 @@ type Times struct {
 	Lease time.Duration // of a node
 	Grace time.Duration // until a user who has gone is offline
 	Slack time.Duration // for everything else
+	Calm  time.Duration // after a loss of Redis, until a node says again who is offline
 }
 
 // usual is how long a change may take to be known, without a fault.
@@ -60,6 +67,9 @@ func (t Times) longest() time.Duration { return t.Lease + t.usual() }
 // lapsed reports whether a lease may have run out in so long a time: it was renewed
 // some time before.
 func (t Times) lapsed(d time.Duration) bool { return d >= t.Lease/2 }
+
+// span is the time from a loss of Redis until a node says again who is offline.
+type span struct{ from, until time.Time }
 
 // truth is what is the case with one user.
 type truth struct {
@@ -104,7 +114,8 @@ type PresenceResult struct {
 // NewPresence returns empty books; now is time.Now outside of tests.
 func NewPresence(now func() time.Time, times Times) *Presence {
 	return &Presence{
-		now: now, times: times, users: make(map[string]*truth), watchers: make(map[string]*watcher), cut: make(map[int]time.Time),
+		now: now, times: times, users: make(map[string]*truth), watchers: make(map[string]*watcher),
+		cut: make(map[int]time.Time), calm: make(map[int]span),
 	}
 }
 
@@ -204,7 +215,10 @@ func (p *Presence) Told(who, user string, online bool) {
 	}
 	now := p.now()
 	p.result.Edges++
-	if t := p.users[user]; !online && t != nil && v.online && !p.wasAwayLocked(t) && !p.concernedLocked(t) && !now.Before(t.until) && p.begunLocked() {
+	// Who was cut off itself hears old news, in order.
+	_, deaf := p.cut[w.node]
+	judged := !deaf && !now.Before(w.until) && p.begunLocked()
+	if t := p.users[user]; judged && !online && t != nil && v.online && !p.wasAwayLocked(t) && !p.concernedLocked(t) && !now.Before(t.until) {
 		p.result.Flaps++
 		p.noteLocked("flap: %s is told that %s is offline, who has %d connections since %v", who, user, t.connections, now.Sub(t.changed))
 	}

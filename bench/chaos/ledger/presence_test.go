@@ -7,7 +7,7 @@ import (
 
 // times are the tests': what changes must be known after 4 s, and after 14 s when a
 // lease has to run out first.
-var times = Times{Lease: 10 * time.Second, Grace: 2 * time.Second, Slack: 2 * time.Second}
+var times = Times{Lease: 10 * time.Second, Grace: 2 * time.Second, Slack: 2 * time.Second, Calm: 5 * time.Second}
 
 // pstage is a watcher "w" at node 0 that watches ann, who is at node 1, and bob, who
 // was never there.
@@ -212,7 +212,37 @@ func TestPresence_Faults(t *testing.T) {
 			s.Went("ann", 1)
 			s.after(4 * time.Second)
 			s.Mend(1, false)
-			s.after(3 * time.Second)
+			s.after(6 * time.Second)
+			s.clock.advance(2 * time.Second)
+			s.Check()
+		}, want: wrong(time.Second)},
+		"she goes when her node was just cut off": {play: func(s *pstage) {
+			s.clock.advance(time.Minute)
+			s.Cut(1)
+			s.Mend(1, false)
+			s.clock.advance(2 * time.Second)
+			s.Went("ann", 1)
+			s.after(4 * time.Second)
+			s.clock.advance(2 * time.Second)
+			s.Check()
+		}, want: wrong(time.Second)},
+		"she comes when her node was just cut off": {play: func(s *pstage) {
+			s.goes()
+			s.clock.advance(time.Minute)
+			s.told(false)
+			s.Cut(1)
+			s.Mend(1, false)
+			s.Came("ann", 1)
+			s.after(5 * time.Second)
+		}, want: PresenceResult{Edges: 1, Errors: 1, Longest: time.Second, Total: time.Second}},
+		"her node dies while another, which may be to clean up, is cut off": {play: func(s *pstage) {
+			s.clock.advance(time.Minute)
+			s.Died(1)
+			s.Went("ann", 1)
+			s.Cut(2)
+			s.clock.advance(13 * time.Second)
+			s.Mend(2, false)
+			s.after(6 * time.Second)
 			s.clock.advance(2 * time.Second)
 			s.Check()
 		}, want: wrong(time.Second)},
@@ -236,13 +266,40 @@ func TestPresence_Faults(t *testing.T) {
 			s.clock.advance(2 * time.Second)
 			s.Check()
 		}, want: wrong(time.Second)},
+		"her node is stopped while it does not say who is offline": {play: func(s *pstage) {
+			s.clock.advance(time.Minute)
+			s.RedisAway()
+			s.Went("ann", 1)
+			s.after(4 * time.Second)
+			s.RedisBack()
+			s.after(6 * time.Second)
+			s.Cut(1)
+			s.after(7 * time.Second)
+			s.Mend(1, true)
+			s.after(3 * time.Second)
+			s.clock.advance(2 * time.Second)
+			s.Check()
+		}, want: wrong(time.Second)},
+		"the watcher's node is stopped, and tells old news": {play: func(s *pstage) {
+			s.goes()
+			s.Cut(0)
+			s.clock.advance(3 * time.Second)
+			s.Came("ann", 1)
+			s.clock.advance(5 * time.Second)
+			s.Mend(0, false)
+			s.told(false)
+			s.told(true)
+			s.after(time.Minute)
+			s.told(false)
+			s.told(true)
+		}, want: PresenceResult{Edges: 4, Flaps: 1}},
 		"the watcher's node is cut off": {play: func(s *pstage) {
 			s.clock.advance(time.Minute)
 			s.Cut(0)
 			s.Went("ann", 1)
 			s.after(4 * time.Second)
 			s.Mend(0, false)
-			s.after(3 * time.Second)
+			s.after(6 * time.Second)
 		}},
 		"another node is cut off": {play: func(s *pstage) {
 			s.goes()
@@ -255,7 +312,7 @@ func TestPresence_Faults(t *testing.T) {
 			s.Went("ann", 1)
 			s.after(4 * time.Second)
 			s.RedisBack()
-			s.after(3 * time.Second)
+			s.after(6 * time.Second)
 			s.clock.advance(2 * time.Second)
 			s.Check()
 		}, want: wrong(time.Second)},

@@ -52,7 +52,9 @@ func (cl *client) learned(k int, f frame, more content) {
 }
 
 // mingle chooses whom client i tells the books of: some clients watch others, and some
-// the other members of their first room.
+// the other members of their first room. A member with a second device elsewhere is no
+// mate: it may come back, or be online, without being a member, which members are not
+// told.
 func (c *Crowd) mingle(i int) {
 	cl := &c.clients[i]
 	switch {
@@ -65,10 +67,13 @@ func (c *Crowd) mingle(i int) {
 	case i < 2*c.opt.Watchers && len(cl.rooms) > 0:
 		known := map[int]bool{cl.user: true}
 		for m := range c.clients {
-			if mate := &c.clients[m]; !known[mate.user] && mate.isIn(cl.rooms[0]) {
+			if mate := &c.clients[m]; !known[mate.user] && mate.isIn(cl.rooms[0]) && !c.hasTwo(mate.user) {
 				known[mate.user] = true
 				cl.mates = append(cl.mates, c.userID(mate.user))
 			}
 		}
 	}
 }
+
+// hasTwo reports whether a user has a second device.
+func (c *Crowd) hasTwo(user int) bool { return c.users+user < len(c.clients) }
