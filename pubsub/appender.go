@@ -22,7 +22,8 @@ const lonely = 10 * time.Second
 // be among it, and would be taken twice; and one that is new would take an offset
 // of theirs. So an append names the server that it is meant for, which is one that
 // this node is connected to, and where appends need not wait (settle.go). Any
-// other refuses it, however the connection came to be there.
+// other refuses it, however the connection came to be there, and the link ends, to be
+// followed by one to that other.
 //
 // In a Cluster that is so for each master: what one of them has to wait for does
 // not keep the others.
@@ -227,9 +228,9 @@ func (a *Appender) follow(ctx context.Context, batch []stream.Append, results []
 
 // judge looks at one answer.
 func (a *Appender) judge(t *trip, s server, k stream.Key, r stream.Result) stream.Result {
-	switch history, other := stream.OtherHistory(r.Err); {
+	switch _, other := stream.OtherHistory(r.Err); {
 	case other:
-		s.settling.note(history, a.bus.cfg.Settle)
+		s.settling.elsewhere(s.history)
 		r.Err = stream.ErrSettling
 	case redis.HasErrorPrefix(r.Err, "NOSCRIPT"):
 		a.mu.Lock()

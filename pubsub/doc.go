@@ -12,7 +12,7 @@
 //	rooms    ── ReadLog, OpenInbox ... ──► asks ───► workers ──┘
 //
 // None of the methods that rooms and sessions call waits for the network. Run
-// owns the goroutines: a reader and a writer for each subscribed connection,
+// owns the goroutines: a reader, a writer and a watcher for each subscribed connection,
 // one publisher, a few workers for questions, and one sweeper for channels
 // nobody wants any more. Handler and the confirmed callbacks run on a reader,
 // done callbacks on the publisher or a worker.
@@ -26,7 +26,9 @@
 // The publisher speaks through go-redis. The subscribed connection is dialled
 // and authenticated by go-redis and then taken over, so that a user or room
 // costs this process 20 to 30 bytes besides its name, and a message
-// few allocations; see wire.go.
+// few allocations; see wire.go. All that a link does is at the server where it is
+// subscribed: when another answers in its place, as after a failover from a master
+// that hangs, the link ends; see history.go.
 //
 // Delivery is that of Redis Pub/Sub, at most once: what is published while the
 // connection is away is lost, and can be read again where there is a log; the

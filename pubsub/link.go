@@ -54,9 +54,13 @@ type link struct {
 	ctx    context.Context       // ends with the link; its cause says why
 	cancel context.CancelCauseFunc
 
+	watcher sync.WaitGroup // its last call may take watchInterval
+
 	// Owned by the reader.
 	readAt    time.Time // when the last read returned
 	delivered bool      // it brought messages
+
+	history atomic.Pointer[string] // of the server, which may be ""; nil before it was asked
 
 	up        atomic.Bool  // the connection stands; no other may be dialled
 	idleSince atomic.Int64 // Unix nanoseconds since when the reader waits for Redis, 0 while it does not
@@ -79,13 +83,14 @@ func (b *Bus) serveLink(ctx context.Context, l *link) error {
 	if err := l.dial(); err != nil {
 		return fmt.Errorf("connect: %w", err)
 	}
-	if err := b.noteServer(ctx, l); err != nil {
+	if err := l.noteServer(); err != nil {
 		return fmt.Errorf("ask who it is: %w", err)
 	}
 	l.interest.link()
 
 	var writer sync.WaitGroup
 	writer.Go(func() { l.cancel(l.write()) })
+	l.watcher.Go(func() { l.watch(ctx) })
 	l.cancel(l.read()) // ends the writer, and closes the connection
 	writer.Wait()
 	return context.Cause(l.ctx)
@@ -110,7 +115,8 @@ func (l *link) dial() (err error) {
 	return l.conn.SetDeadline(time.Time{}) // go-redis left its own
 }
 
-// close frees what the link holds. It comes after its goroutines have ended.
+// close frees what the link holds, and ends the watcher. It comes after the other
+// goroutines have ended.
 func (l *link) close() {
 	if l.shard == nil {
 		l.bus.setRoute(nil)
@@ -121,6 +127,7 @@ func (l *link) close() {
 	}
 	_ = l.client.Close()
 	l.interest.lost()
+	l.watcher.Wait()
 }
 
 // read delivers what Redis sends until the connection fails.

@@ -15,7 +15,7 @@ const (
 // keepConnected serves one link after the other until ctx ends.
 func (b *Bus) keepConnected(ctx context.Context) {
 	for attempt := 0; ; attempt++ {
-		err := b.serveLink(ctx, &link{bus: b, interest: b.interest, client: newClient(b.target)})
+		err := b.serveLink(ctx, b.newLink(b.target, b.interest, nil))
 		if ctx.Err() != nil {
 			return
 		}

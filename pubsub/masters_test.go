@@ -61,7 +61,7 @@ func startMasters(tb testing.TB, n int) masters {
 		addr, k := redistest.Start(tb).Addr(), stream.Key{Name: "r" + strconv.Itoa(i)}
 		s := ownMaster(b.Bus, k, addr)
 		m.shards, m.logs = append(m.shards, s), append(m.logs, k)
-		s.settling.note("", time.Hour)
+		s.settling.note("", time.Hour, nil)
 		m.link(tb, i)
 	}
 	return m
@@ -224,5 +224,62 @@ func TestAppender_SlotOnItsWay(t *testing.T) {
 		if r.Duplicate || r.Offset != uint64(i+2) {
 			t.Errorf("message %d = %+v, want a new one", i+2, r)
 		}
+	}
+}
+
+// TestAppender_AnotherServerEndsTheLink: a master answers by another history than its
+// link has noted, and has nothing appended before a link has come to it.
+func TestAppender_AnotherServerEndsTheLink(t *testing.T) {
+	t.Parallel()
+	m := startMasters(t, 1)
+	client := m.link(t, 0)
+	own := infoField(client.Info(t.Context(), "replication").Val(), "master_replid")
+	if own == "" {
+		t.Fatal("the server does not say its history")
+	}
+	sent, left := 0, 0
+	client.AddHook(hook{pipeline: func(ctx context.Context, cmds []redis.Cmder, next redis.ProcessPipelineHook) error {
+		if cmds[0].Name() == "evalsha" {
+			sent++
+		}
+		return next(ctx, cmds)
+	}})
+	s := &m.shards[0].settling
+	s.note("of-another", 0, func() { left++ })
+	a := m.Appender()
+	for range 3 {
+		if r := a.Append(t.Context(), ordered(m.logs[0], 1))[0]; !errors.Is(r.Err, stream.ErrSettling) {
+			t.Errorf("Append before a link has come = %+v, want ErrSettling", r)
+		}
+	}
+	if sent != 1 || left != 1 {
+		t.Errorf("%d batches were sent and the link was ended %d times, want once each", sent, left)
+	}
+	s.note(own, 0, nil)
+	if r := mustAppend(t, a, m.logs[0], 1); r.Offset != 1 || r.Duplicate {
+		t.Errorf("Append afterwards = %+v, want a new message", r)
+	}
+}
+
+// TestBus_PublishesByTheRouteItHasLookedAt: what need not wait at one server is not
+// sent to the next, where it may have to.
+func TestBus_PublishesByTheRouteItHasLookedAt(t *testing.T) {
+	t.Parallel()
+	b := open(t, testConfig(redistest.Start(t).URL()), nil)
+	defer b.Close()
+	client := newPlainClient(t, b.target.options.Addrs[0])
+	before, after := newRoute(b.cfg, client, client), newRoute(b.cfg, client, client)
+	b.setRoute(before)
+	answers := newTally()
+	for i, to := range []*route{before, after} {
+		b.setRoute(to)
+		done := answers.done(i)
+		b.sendAll(t.Context(), before, []outgoing{{log: &logMessage{
+			append: stream.Append{Key: stream.Key{Name: "r"}, Rules: logRules, Payload: []byte("x")},
+			done:   func(_ stream.Appended, err error) { done(err) },
+		}}})
+	}
+	if answers.count("") != 1 || answers.count("away") != 1 {
+		t.Errorf("answered %v, want one taken, and ErrAway", answers.errs)
 	}
 }

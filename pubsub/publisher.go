@@ -29,21 +29,24 @@ func (b *Bus) publish(ctx context.Context) {
 			b.refuse(b.outbox.fetch(nil), ErrClosed)
 			return
 		case <-held.due():
-			b.sendAll(ctx, held.ready(b))
+			to := b.outbox.route()
+			b.sendAll(ctx, to, held.ready(b))
 		case <-b.outbox.wake:
 		}
 		fetched := b.outbox.fetch(spare)
-		b.sendAll(ctx, held.split(b, fetched))
+		to := b.outbox.route()
+		b.sendAll(ctx, to, held.split(b, fetched))
 		clear(fetched) // let go of the payloads
 		spare = fetched[:0]
 	}
 }
 
-// sendAll sends messages in batches.
-func (b *Bus) sendAll(ctx context.Context, messages []outgoing) {
+// sendAll sends messages in batches, by a route that was there before anybody asked
+// which of them have to wait: where the next one leads they may have to.
+func (b *Bus) sendAll(ctx context.Context, to *route, messages []outgoing) {
 	for len(messages) > 0 {
 		n := batchSize(messages)
-		b.send(ctx, messages[:n])
+		b.send(ctx, to, messages[:n])
 		messages = messages[n:]
 	}
 }
@@ -61,13 +64,12 @@ func batchSize(messages []outgoing) int {
 }
 
 // send publishes one batch in one round trip and answers each message.
-func (b *Bus) send(ctx context.Context, batch []outgoing) {
+func (b *Bus) send(ctx context.Context, to *route, batch []outgoing) {
 	if ctx.Err() != nil {
 		b.refuse(batch, ErrClosed)
 		return
 	}
-	to := b.outbox.route()
-	if to == nil {
+	if to == nil || to != b.outbox.route() {
 		b.refuse(batch, ErrAway)
 		return
 	}

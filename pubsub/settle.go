@@ -1,14 +1,8 @@
 package pubsub
 
 import (
-	"bufio"
-	"context"
-	"errors"
-	"strings"
 	"sync"
 	"time"
-
-	"github.com/redis/go-redis/v9"
 
 	"github.com/ginforge/gateway/pubsub/stream"
 )
@@ -20,7 +14,8 @@ import (
 // before. What is published on channels does not wait.
 //
 // A server is known by its replication history, which Redis names by random
-// digits: they change when a replica takes over, and when a server is restarted.
+// digits: they change when a replica takes over, and when a server is restarted. Only
+// a link that is subscribed there can say that it is there (history.go).
 // One that does not say it, since this user may not ask (INFO), or has none, may be
 // another with each new link; and its script cannot refuse what was meant for another.
 
@@ -28,9 +23,11 @@ import (
 // appends wait there.
 type settling struct {
 	mu      sync.Mutex // guards the fields below
-	known   bool       // somebody has looked
-	history string     // of the server, as was said last; "" when it never was
+	known   bool       // a link has looked
+	history string     // of the server, as a link of it was told last; "" when none ever was
 	until   time.Time
+	moved   bool   // another server answers in its place, to which no link has come yet
+	leave   func() // ends the link that has looked last; nil when that is to end
 }
 
 // begin has appends wait for d from now on.
@@ -47,27 +44,42 @@ func (s *settling) left(now time.Time) time.Duration {
 	return s.until.Sub(now)
 }
 
-// note takes the history of the server that answers, and has appends wait for d
-// if it is another than the last, or may be: one of the two does not say. What one
-// has said stays, to be compared with what the next says.
-func (s *settling) note(history string, d time.Duration) {
+// note takes the history that a link has from its own server, and has appends wait for
+// d if it is another than the last, or may be: one of the two does not say. What one
+// has said stays, to be compared with what the next says. leave ends the link.
+func (s *settling) note(history string, d time.Duration, leave func()) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.known && (history == "" || history != s.history) {
 		s.until = time.Now().Add(d)
 	}
-	s.known = true
+	s.known, s.moved, s.leave = true, false, leave
 	if history != "" {
 		s.history = history
 	}
 }
 
+// elsewhere takes that another server has answered in place of the one with that
+// history. The link to that one ends, unless the next has come to another since, and
+// nothing has settled before a link has noted who is there now.
+func (s *settling) elsewhere(history string) {
+	s.mu.Lock()
+	var leave func()
+	if s.known && s.history == history {
+		s.moved, leave, s.leave = true, s.leave, nil
+	}
+	s.mu.Unlock()
+	if leave != nil {
+		leave()
+	}
+}
+
 // settled returns the history of a server at which appends need not wait. It
-// reports false when they do, or nobody knows the server yet.
+// reports false when they do, or no link is known to be at the server that answers.
 func (s *settling) settled(now time.Time) (history string, ok bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.history, s.known && !s.until.After(now)
+	return s.history, s.known && !s.moved && !s.until.After(now)
 }
 
 // settlingOf returns the settling of the server that has a log.
@@ -76,42 +88,6 @@ func (b *Bus) settlingOf(k stream.Key) *settling {
 		return &b.settling
 	}
 	return &b.shards.ownerOf(topic{LogKind(k.Kind), k.Name}).settling
-}
-
-// noteServer takes the history of the server of a new link, before anything is
-// appended by it.
-func (b *Bus) noteServer(ctx context.Context, l *link) error {
-	s := &b.settling
-	switch {
-	case l.shard != nil:
-		s = &l.shard.settling
-	case b.shards != nil:
-		return nil // any master of the Cluster
-	}
-	info, err := l.node.Info(ctx, "replication").Result()
-	var refusal redis.Error
-	if err != nil && !errors.As(err, &refusal) { // the embedded Redis has no such section, others may not allow it
-		return err
-	}
-	history := infoField(info, "master_replid")
-	if history == "" && b.embedded == nil {
-		b.nameless.Do(func() {
-			b.log.Warn().Err(err).Msg("redis does not say its replication history, which INFO has: " +
-				"messages with history wait after each new connection, and may come twice or be lost after a failover")
-		})
-	}
-	s.note(history, b.cfg.Settle)
-	return nil
-}
-
-// infoField finds a field in an answer to INFO, "" if it has none.
-func infoField(info, name string) string {
-	for lines := bufio.NewScanner(strings.NewReader(info)); lines.Scan(); {
-		if value, ok := strings.CutPrefix(lines.Text(), name+":"); ok {
-			return value
-		}
-	}
-	return ""
 }
 
 // waiting are appends that wait until servers have settled. It is owned by the

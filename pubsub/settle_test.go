@@ -13,48 +13,44 @@ import (
 	"github.com/ginforge/gateway/pubsub/stream"
 )
 
-// TestBus_SentinelFailoverLosesNothing kills a master whose replica lacks the
-// last messages. A publisher is first to come back, and does not take their
-// offsets: the node that has them puts them back while it waits.
+// TestBus_SentinelFailoverLosesNothing has a replica take over that lacks the last
+// messages. A publisher is first to come back, and does not take their offsets: the
+// node that has them puts them back while it waits.
 func TestBus_SentinelFailoverLosesNothing(t *testing.T) {
-	t.Parallel()
-	master := redistest.Start(t)
-	replica := startReplica(t, master)
-	sentinel := redistest.StartSentinel(t, "main", master)
-	redistest.Eventually(t, patience, func() error {
-		if got := sentinel.CLI("SENTINEL", "REPLICAS", "main"); got == "" {
-			return fmt.Errorf("sentinel knows no replica")
-		}
-		return nil
-	})
-	cfg := testConfig("redis+sentinel://" + sentinel.Addr() + "/main")
-	cfg.Settle = 2 * time.Second
+	for name, end := range map[string]func(master *redistest.Server){
+		"the master is killed": (*redistest.Server).Kill,
+		"the master hangs":     (*redistest.Server).Pause,
+		"the master lives on":  func(*redistest.Server) {}, // cut off from Sentinel, but not from the nodes
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			testFailoverLosesNothing(t, end)
+		})
+	}
+}
+
+func testFailoverLosesNothing(t *testing.T, end func(master *redistest.Server)) {
+	t.Helper()
+	s := startSentinel(t)
+	cfg := testConfig(s.url())
+	cfg.Settle = 3 * time.Second
+	cfg.HealthInterval = time.Hour // nobody waits for a silence
 	room := stream.Key{Name: "r"}
 	got := new(deliveries)
 	follows, publishes := connected(t, cfg, got.handle), connected(t, cfg, nil)
 	follows.subscribe(t, KindRoomLog, "r")
-	add := func(b *testBus, payload string) stream.Appended {
-		return b.appendUntilTaken(t, room.Name, payload)
-	}
-	add(publishes, "a")
-	master.CLI("WAIT", "1", "5000")
-	redistest.Eventually(t, patience, func() error {
-		if o := replica.CLI("HGET", "websocket:log:{room:r}:meta", "o"); o != "1" {
-			return fmt.Errorf("the replica has %q", o)
-		}
-		return nil
-	})
-	replica.CLI("REPLICAOF", "127.0.0.1", "1") // hears no more, and can be promoted all the same
-	add(publishes, "b")
-	last := add(publishes, "c")
+	add := func(payload string) stream.Appended { return publishes.appendUntilTaken(t, room.Name, payload) }
+	add("a")
+	s.cutReplica(t, room, 1)
+	add("b")
+	last := add("c")
 	var known []stream.Entry
 	for _, d := range got.waitFor(t, 3) {
 		known = append(known, stream.Entry{Offset: d.Position.Offset, Token: d.Token, Payload: d.Payload})
 	}
 
-	master.Kill()
-	replica.CLI("REPLICAOF", "NO", "ONE")
-	moveSentinel(sentinel, replica)
+	end(s.master)
+	s.promote(t)
 	publishes.waitConnected(t, false)
 	publishes.waitConnected(t, true)
 	answer := make(chan stream.Appended, 1)
@@ -71,24 +67,24 @@ func TestBus_SentinelFailoverLosesNothing(t *testing.T) {
 		t.Errorf("Publish while appends wait = %v", err)
 	}
 	follows.waitConnected(t, true)
-	restored, err := reply(t, func(done func(stream.Restored, error)) error {
-		return follows.Restore(stream.Restore{Key: room, Rules: logRules, Known: last.Position, Entries: known}, done)
+	var restored stream.Restored
+	redistest.Eventually(t, patience, func() (err error) { // it may not have noticed yet
+		restored, err = reply(t, func(done func(stream.Restored, error)) error {
+			return follows.Restore(stream.Restore{Key: room, Rules: logRules, Known: last.Position, Entries: known}, done)
+		})
+		return err
 	})
-	if err != nil || restored.Conflict || restored.Position != last.Position {
-		t.Errorf("Restore = %+v, %v, want %v", restored, err, last.Position)
+	if restored.Conflict || restored.Position != last.Position {
+		t.Errorf("Restore = %+v, want %v", restored, last.Position)
 	}
 	if d := wait(t, answer, "answer"); d.Epoch != last.Epoch || d.Offset != 4 {
 		t.Errorf("the next message is %+v, want offset 4 after %v", d, last.Position)
 	}
-	if again := add(publishes, "c"); !again.Duplicate || again.Position != last.Position {
+	if again := add("c"); !again.Duplicate || again.Position != last.Position {
 		t.Errorf("the third once more = %+v, want the duplicate of %v", again, last)
 	}
 	page, err := reply(t, func(done func(stream.Page, error)) error { return follows.ReadLog(room, 0, 10, done) })
-	var texts []string
-	for _, e := range page.Entries {
-		texts = append(texts, e.Payload)
-	}
-	if fmt.Sprint(texts) != "[a b c d]" {
+	if texts := payloads(page.Entries); err != nil || texts != "a b c d" {
 		t.Errorf("the log has %q, %v", texts, err)
 	}
 }
@@ -120,31 +116,64 @@ func TestSettling_KnowsServersApart(t *testing.T) {
 		}
 	}
 	want("before anybody has looked", "", false)
-	s.note("a", time.Hour)
+	s.note("a", time.Hour, nil)
 	want("the first server", "a", true)
-	s.note("a", time.Hour)
+	s.note("a", time.Hour, nil)
 	want("the same", "a", true)
-	s.note("b", time.Hour)
+	s.note("b", time.Hour, nil)
 	want("another", "b", false)
 	if left := s.left(now); left < 59*time.Minute {
 		t.Errorf("%v are left of an hour", left)
 	}
 	now = now.Add(2 * time.Hour)
 	want("later", "b", true)
-	s.note("", 3*time.Hour)
+	s.note("", 3*time.Hour, nil)
 	want("one that may be another", "b", false)
 	now = now.Add(2 * time.Hour)
-	s.note("b", 5*time.Hour)
+	s.note("b", 5*time.Hour, nil)
 	want("the one before, later", "b", true)
 
 	s, now = settling{}, time.Now()
-	s.note("", time.Hour)
+	s.note("", time.Hour, nil)
 	want("the first server, nameless", "", true)
-	s.note("", time.Hour)
+	s.note("", time.Hour, nil)
 	want("a second, nameless", "", false)
 	now = now.Add(2 * time.Hour)
-	s.note("c", 3*time.Hour)
+	s.note("c", 3*time.Hour, nil)
 	want("one behind a nameless", "c", false)
+}
+
+// TestSettling_WaitsForTheLink: that time has passed is not enough when nobody is
+// subscribed at the server that answers.
+func TestSettling_WaitsForTheLink(t *testing.T) {
+	t.Parallel()
+	var s settling
+	now, left := time.Now(), 0
+	leave := func() { left++ }
+	want := func(what string, wantLeft int, history string, ok bool) {
+		t.Helper()
+		h, settled := s.settled(now)
+		if left != wantLeft || h != history || settled != ok {
+			t.Errorf("%s: %d links have ended, settled = %q, %v, want %d, %q, %v", what, left, h, settled, wantLeft, history, ok)
+		}
+	}
+	s.elsewhere("a")
+	want("before any link", 0, "", false)
+	s.note("a", time.Hour, leave)
+	want("the first link", 0, "a", true)
+	s.elsewhere("of a link before")
+	want("an answer that is late", 0, "a", true)
+	s.elsewhere("a")
+	s.elsewhere("a")
+	now = now.Add(2 * time.Hour)
+	want("another answers", 1, "a", false)
+	s.note("b", 3*time.Hour, leave)
+	want("the next link", 1, "b", false)
+	now = now.Add(2 * time.Hour)
+	want("later", 1, "b", true)
+	s.elsewhere("b")
+	s.note("b", time.Hour, leave)
+	want("no other, after all", 2, "b", true)
 }
 
 // TestBus_WaitsWhereNoHistoryIsSaid: this user may not ask for it, so that any new

@@ -31,7 +31,7 @@ func (s *shard) run(ctx context.Context) {
 	for attempt := 0; ctx.Err() == nil; attempt++ {
 		t := b.target // a copy
 		t.options.Addrs, t.options.IsClusterMode = []string{s.addr}, false
-		err := b.serveLink(ctx, &link{bus: b, interest: s.interest, shard: s, client: newClient(t)})
+		err := b.serveLink(ctx, b.newLink(t, s.interest, s))
 		s.node.Store(nil)
 		if ctx.Err() != nil {
 			return

@@ -166,8 +166,13 @@ func TestShards_AReplicaTakesOver(t *testing.T) {
 		b.appendUntilTaken(t, name, "before")
 	}
 	heard.expect(t, names, func(string) string { return "before" })
-	for _, n := range c.Primaries {
-		n.CLI("WAIT", "1", "5000")
+	for i, n := range c.Primaries { // WAIT would only wait for what its own connection has written
+		redistest.Eventually(t, patience, func() error {
+			if got, want := c.Replicas[i][0].CLI("DBSIZE"), n.CLI("DBSIZE"); got != want {
+				return fmt.Errorf("the replica has %s keys, want %s", got, want)
+			}
+			return nil
+		})
 	}
 
 	c.KillPrimary(0)

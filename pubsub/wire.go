@@ -17,6 +17,8 @@ import (
 //	Redis ◄ *3 $7 message   $19 websocket:broadcast $5 hello
 //	us    ► *2 $4 PING $4 sync
 //	Redis ◄ *2 $4 pong $4 sync                               before the first SUBSCRIBE: $4 sync
+//	us    ► *2 $4 INFO $11 replication                       only before the first SUBSCRIBE
+//	Redis ◄ $621 # Replication ...
 //	Redis ◄ -NOPERM this user has no permissions ...         in answer to any command
 //
 // In a Cluster the live channels of logs are spoken of alike, at the master of
@@ -288,6 +290,11 @@ func appendSharded(dst []byte, verb, prefix string, topics []topic) []byte {
 // appendPing appends a PING that payload will come back to.
 func appendPing(dst []byte, payload string) []byte {
 	return appendBulk(appendBulk(appendSize(dst, '*', 2), "PING"), payload)
+}
+
+// appendInfo appends an INFO for one section.
+func appendInfo(dst []byte, section string) []byte {
+	return appendBulk(appendBulk(appendSize(dst, '*', 2), "INFO"), section)
 }
 
 // appendBulk appends the string of parts in a row.

@@ -1,0 +1,227 @@
+package pubsub
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/ginforge/gateway/pubsub/redistest"
+	"github.com/ginforge/gateway/pubsub/stream"
+)
+
+// soon is how long after a failover all nodes may take to be where the new master
+// is: well below the silence after which a connection is given up.
+const soon = 8 * time.Second
+
+// room follows a log as package room does: what it has not heard it reads.
+type room struct {
+	key stream.Key
+	bus *Bus // set before anything comes
+
+	mu      sync.Mutex // guards the fields below
+	last    uint64
+	heard   []string
+	reading bool
+}
+
+func (r *room) handle(d Delivery) {
+	if d.Kind != LogKind(r.key.Kind) || d.Name != r.key.Name {
+		return
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	switch {
+	case d.Resumed, d.Position.Offset > r.last+1:
+		r.readLocked()
+	case d.Position.Offset == r.last+1 && d.Payload != "":
+		r.last, r.heard = d.Position.Offset, append(r.heard, d.Payload)
+	}
+}
+
+// readLocked reads what is missing, one read at a time, until one has succeeded.
+func (r *room) readLocked() {
+	if r.reading {
+		return
+	}
+	r.reading = true
+	go r.read()
+}
+
+// read ends when Redis has answered, or the bus has ended.
+func (r *room) read() {
+	for {
+		done := make(chan error, 1)
+		err := r.bus.ReadLog(r.key, 0, 1000, func(p stream.Page, err error) {
+			r.mu.Lock()
+			defer r.mu.Unlock()
+			for _, e := range p.Entries {
+				if e.Offset > r.last {
+					r.last, r.heard = e.Offset, append(r.heard, e.Payload)
+				}
+			}
+			if err == nil {
+				r.reading = false
+			}
+			done <- err
+		})
+		if err == nil {
+			err = <-done
+		}
+		if err == nil || errors.Is(err, ErrClosed) {
+			return
+		}
+	}
+}
+
+// expect waits for all that was ever said in the room, in order.
+func (r *room) expect(tb testing.TB, within time.Duration, want ...string) {
+	tb.Helper()
+	redistest.Eventually(tb, within, func() error {
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		if got := strings.Join(r.heard, " "); got != strings.Join(want, " ") {
+			return fmt.Errorf("the room has heard %q, want %q", got, want)
+		}
+		return nil
+	})
+}
+
+// follow runs a bus that follows a room.
+func follow(tb testing.TB, cfg Config, k stream.Key) (*testBus, *room) {
+	tb.Helper()
+	r := &room{key: k}
+	var b *testBus
+	b = open(tb, cfg, func(d Delivery) {
+		b.inbox.handle(d)
+		r.handle(d)
+	})
+	r.bus = b.Bus
+	b.run(tb)
+	b.waitConnected(tb, true)
+	b.subscribe(tb, LogKind(k.Kind), k.Name)
+	return b, r
+}
+
+// TestBus_TheMasterHangs: Sentinel replaces a master that has stopped without
+// closing a connection, long before its silence is a reason to leave. What is said
+// afterwards reaches all nodes soon, those that have said nothing included.
+func TestBus_TheMasterHangs(t *testing.T) {
+	t.Parallel()
+	s, k := startSentinel(t), stream.Key{Name: "r"}
+	cfg := testConfig(s.url())
+	cfg.HealthInterval = time.Minute
+	publishes, own := follow(t, cfg, k)
+	_, idle := follow(t, cfg, k)
+	publishes.subscribe(t, KindRoom, "plain")
+	want := []string{"m1", "m2"}
+	for _, text := range want {
+		publishes.appendUntilTaken(t, k.Name, text)
+	}
+	own.expect(t, patience, want...)
+	idle.expect(t, patience, want...)
+	redistest.Eventually(t, patience, func() error {
+		if o := s.replica.CLI("HGET", "websocket:log:{room:r}:meta", "o"); o != "2" {
+			return fmt.Errorf("the replica has %q", o)
+		}
+		return nil
+	})
+
+	s.master.Pause()
+	redistest.Eventually(t, patience, func() error {
+		if got := s.sentinel.CLI("SENTINEL", "GET-MASTER-ADDR-BY-NAME", "main"); !strings.Contains(got, strconv.Itoa(s.replica.Port())) {
+			return fmt.Errorf("the master is %q", got)
+		}
+		return nil
+	})
+	begin := time.Now()
+	redistest.Eventually(t, soon, func() error { return publishes.publish(t, KindRoom, "plain", "x") })
+	redistest.Eventually(t, time.Second, func() error { // its reader may be a moment behind
+		if len(publishes.inbox.of(KindRoom)) == 0 {
+			return errors.New("what Redis has taken is not heard where it was said")
+		}
+		return nil
+	})
+	for n := 3; n <= 6; n++ {
+		text := fmt.Sprint("m", n)
+		want = append(want, text)
+		publishes.appendUntilTaken(t, k.Name, text)
+	}
+	own.expect(t, soon-time.Since(begin), want...)
+	idle.expect(t, soon-time.Since(begin), want...)
+	t.Logf("all is heard %v after the failover", time.Since(begin))
+}
+
+// of returns the payloads of a kind.
+func (in *inbox) of(kind Kind) (payloads []string) {
+	for _, m := range in.all() {
+		if m.kind == kind {
+			payloads = append(payloads, m.payload)
+		}
+	}
+	return payloads
+}
+
+// startProxy takes the first connection to one server, and all others to another.
+func startProxy(tb testing.TB, first, others string) (addr string) {
+	tb.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		tb.Fatal(err)
+	}
+	var running sync.WaitGroup
+	tb.Cleanup(func() {
+		_ = l.Close()
+		running.Wait()
+	})
+	var n atomic.Int64
+	running.Go(func() { // ends with l
+		for {
+			in, err := l.Accept()
+			if err != nil {
+				return
+			}
+			to := others
+			if n.Add(1) == 1 {
+				to = first
+			}
+			out, err := net.Dial("tcp", to)
+			if err != nil {
+				_ = in.Close()
+				continue
+			}
+			pipe := func(to, from net.Conn) {
+				_, _ = io.Copy(to, from)
+				_ = to.Close()
+				_ = from.Close()
+			}
+			running.Go(func() { pipe(in, out) })
+			running.Go(func() { pipe(out, in) })
+		}
+	})
+	return l.Addr().String()
+}
+
+// TestLink_KnowsItsOwnServer: a failover comes between the subscribed connection and
+// those by which is appended. The master before is alive, and so says nothing of it.
+func TestLink_KnowsItsOwnServer(t *testing.T) {
+	t.Parallel()
+	before, after := redistest.Start(t), redistest.Start(t)
+	cfg := testConfig("redis://" + startProxy(t, before.Addr(), after.Addr()))
+	k := stream.Key{Name: "r"}
+	b, r := follow(t, cfg, k)
+	b.appendUntilTaken(t, k.Name, "a")
+	r.expect(t, soon, "a")
+	if r := b.Appender().Append(t.Context(), ordered(stream.Key{Name: "other"}, 1))[0]; r.Err != nil {
+		t.Errorf("Append where the link is = %v", r.Err)
+	}
+	if got := before.CLI("DBSIZE"); got != "0" {
+		t.Errorf("the server before has %s keys, want none", got)
+	}
+}
