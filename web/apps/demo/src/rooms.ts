@@ -1,7 +1,7 @@
 import type { Frame, GatewayClient, Position } from "@ginforge/gateway-client";
 import { useStorage } from "@vueuse/core";
 import { computed, onScopeDispose, shallowRef, watch, type Ref } from "vue";
-import { before, endOf } from "./history.ts";
+import { enter } from "./history.ts";
 import { lineOf, type Line } from "./talk.ts";
 
 /** A room that one is in, whether it is looked at or not. */
@@ -39,15 +39,14 @@ export function useRooms(
     const room = rooms.value.get(name);
     if (room) rooms.value = new Map(rooms.value).set(name, { ...room, ...change(room) });
   };
-  const enter = async (name: string): Promise<void> => {
-    const end = await endOf(client, name);
-    if (!rooms.value.has(name)) return; // left in the meantime
-    if (end) {
-      ends.set(name, end);
-      if (seen.value[name]?.epoch !== end.epoch) seen.value[name] = { ...end };
-    }
+  const begin = async (name: string): Promise<void> => {
     try {
-      await client.joinRoom(name, end && before(end));
+      await enter(client, name, (end) => {
+        if (!rooms.value.has(name)) return false; // left in the meantime
+        ends.set(name, end);
+        if (seen.value[name]?.epoch !== end.epoch) seen.value[name] = { ...end };
+        return true;
+      });
       set(name, () => ({ error: undefined }));
     } catch (error) {
       set(name, () => ({ error: (error as Error).message }));
@@ -78,7 +77,7 @@ export function useRooms(
       for (const name of now) {
         if (rooms.value.has(name)) continue;
         rooms.value = new Map(rooms.value).set(name, empty);
-        void enter(name);
+        void begin(name);
       }
     },
     { immediate: true },

@@ -1,7 +1,7 @@
 import { beforeEach, describe, expect, test, vi } from "vitest";
-import type { GatewayClient } from "@ginforge/gateway-client";
+import type { Frame, GatewayClient } from "@ginforge/gateway-client";
 import { FakeGateway, collect, pass } from "../../../packages/client/test/fake.js";
-import { before, endOf } from "../src/history.ts";
+import { before, enter } from "../src/history.ts";
 
 let gateway: FakeGateway;
 let client: GatewayClient;
@@ -17,10 +17,10 @@ beforeEach(async () => {
 describe("who enters a room", () => {
   test("gets its fifty latest messages", async () => {
     gateway.history("chat:tea", 80);
-    const end = await endOf(client, "chat:tea");
-    expect(end).toEqual({ epoch: "e1", offset: 80 });
     const heard = collect(client, "room_message");
-    await client.joinRoom("chat:tea", end && before(end));
+    const at = vi.fn(() => true);
+    await enter(client, "chat:tea", at);
+    expect(at.mock.calls).toEqual([[{ epoch: "e1", offset: 80 }]]);
     expect(heard.map(({ offset }) => offset)).toEqual(Array.from({ length: 50 }, (_, i) => i + 31));
   });
 
@@ -29,15 +29,51 @@ describe("who enters a room", () => {
   });
 
   test("begins now in a room that keeps nothing", async () => {
-    await expect(endOf(client, "game:1")).resolves.toBeUndefined();
+    const at = vi.fn(() => true);
+    await enter(client, "game:1", at);
+    expect(at).not.toHaveBeenCalled();
+    expect(gateway.last.of("join_room")).toHaveLength(1);
+    expect(gateway.last.of("leave_room")).toEqual([]);
   });
 
-  test("learns from the room itself when it is closed to them", async () => {
+  test("is in it for all that is written, however slow the gateway is", async () => {
+    gateway.history("chat:tea", 3);
+    const late = new Set<Frame>();
+    gateway.intercept = (socket, frame) => {
+      if (late.delete(frame)) return false;
+      late.add(frame);
+      setTimeout(() => gateway.answer(socket, frame), 50);
+      return true;
+    };
+    const entered = enter(client, "chat:tea", () => true);
+    for (let n = 0; n < 10; n++) {
+      client.sendToRoom("chat:tea", { n }).catch(() => undefined);
+      await pass(30);
+    }
+    await entered;
+    await pass(1000);
+    let member = false;
+    const sent: boolean[] = [];
+    for (const { type } of gateway.last.received) {
+      if (type === "join_room") member = true;
+      if (type === "leave_room") member = false;
+      if (type === "room_message") sent.push(member);
+    }
+    expect(sent).toEqual(Array.from({ length: 10 }, () => true));
+  });
+
+  test("goes no further where it is not wanted any more", async () => {
+    gateway.history("chat:tea", 3);
+    await enter(client, "chat:tea", () => false);
+    expect(gateway.last.of("join_room")).toHaveLength(1);
+  });
+
+  test("learns why a room is closed to them", async () => {
     gateway.intercept = (socket, { type, id }) => {
       if (type !== "join_room") return false;
       socket.push({ type: "error", ...(id && { id }), content: { code: 403, message: "not yours" } });
       return true;
     };
-    await expect(endOf(client, "vip:1")).resolves.toBeUndefined();
+    await expect(enter(client, "vip:1", () => true)).rejects.toThrow("not yours");
   });
 });
