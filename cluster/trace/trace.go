@@ -101,6 +101,12 @@ func New(node string, now func() time.Time, idOf func(payload string) string) *R
 // Arm begins to look for a message, or looks for it longer, for TTL. It returns
 // ErrID or ErrTooMany.
 func (r *Recorder) Arm(id string) (until time.Time, err error) {
+	return r.ArmUntil(id, r.now().Add(TTL))
+}
+
+// ArmUntil is Arm until a time, but for TTL at most: a node joins those that look
+// for the message already. It never ends a search sooner than it would end.
+func (r *Recorder) ArmUntil(id string, end time.Time) (until time.Time, err error) {
 	if err := CheckID(id); err != nil {
 		return time.Time{}, err
 	}
@@ -110,21 +116,30 @@ func (r *Recorder) Arm(id string) (until time.Time, err error) {
 	r.forget(now)
 	t := r.traces[id]
 	if t == nil {
-		live := 0
-		for _, other := range r.traces {
-			if now.Before(other.until) {
-				live++
-			}
-		}
-		if live >= MaxArmed {
+		if r.live(now) >= MaxArmed {
 			return time.Time{}, fmt.Errorf("%w: %d", ErrTooMany, MaxArmed)
 		}
 		t = &record{quoted: `"` + id + `"`}
 		r.traces[id] = t
 	}
-	t.until = now.Add(TTL)
+	if latest := now.Add(TTL); end.After(latest) {
+		end = latest
+	}
+	if end.After(t.until) {
+		t.until = end
+	}
 	r.armed.Store(int32(len(r.traces))) //nolint:gosec // few
 	return t.until, nil
+}
+
+// live counts the messages that are looked for. The caller holds mu.
+func (r *Recorder) live(now time.Time) (n int) {
+	for _, t := range r.traces {
+		if now.Before(t.until) {
+			n++
+		}
+	}
+	return n
 }
 
 // CheckID returns ErrID for an id that cannot be looked for.

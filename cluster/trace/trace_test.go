@@ -57,6 +57,28 @@ func TestRecorder_FindsWhatIsLookedFor(t *testing.T) {
 	}
 }
 
+// TestRecorder_JoinsASearch joins one that ends soon: it ends with the others, goes on
+// when it is asked for anew, and nobody's clock has it go on for longer than TTL.
+func TestRecorder_JoinsASearch(t *testing.T) {
+	t.Parallel()
+	r, c := newRecorder()
+	for _, step := range []struct{ ask, want time.Duration }{
+		{TTL / 4, TTL / 4}, {TTL / 2, TTL / 2}, {TTL / 4, TTL / 2}, {5 * TTL, TTL},
+	} {
+		until, err := r.ArmUntil("m-1x", c.at.Add(step.ask))
+		if got := until.Sub(c.at); err != nil || got != step.want {
+			t.Errorf("asked for %v more, it looks for %v (%v), want %v", step.ask, got, err, step.want)
+		}
+	}
+	if got := r.Find(`{"id":"m-1x"}`); got != "m-1x" {
+		t.Errorf("Find = %q", got)
+	}
+	c.at = c.at.Add(TTL)
+	if got := r.Find(`{"id":"m-1x"}`); got != "" {
+		t.Errorf("after the end, Find = %q", got)
+	}
+}
+
 func TestRecorder_IsBounded(t *testing.T) {
 	t.Parallel()
 	r, c := newRecorder()

@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 
@@ -147,4 +148,40 @@ func TestServe_TraceSaysWhyNot(t *testing.T) {
 	s.a.traced(t, "too-late", "node-a waits room:game:1 slow")
 	pour(100)
 	s.a.traced(t, "too-late", "node-a dropped room:game:1 slow gone")
+}
+
+// TestServe_TraceTellsWhoDoesNotLook has one node look alone, as if the other had not
+// heard of it: whoever asks is told so, the other looks from then on, and then both
+// are told of.
+func TestServe_TraceTellsWhoDoesNotLook(t *testing.T) {
+	t.Parallel()
+	s := startAPI(t, nil)
+	ann := s.b.connect(t, "ann")
+	ann.join("game:1")
+	if _, err := s.a.trace.Arm("order-42"); err != nil {
+		t.Fatal(err)
+	}
+	missing := func() []string {
+		var got struct {
+			Missing []string `json:"missing_nodes"`
+		}
+		s.b.mustCall(t, "GET /trace/order-42", "", &got)
+		return got.Missing
+	}
+	if got := missing(); !slices.Equal(got, []string{s.b.together.nodes.ID()}) {
+		t.Errorf("missing are %q, want node-b", got)
+	}
+	eventually(t, func() error {
+		if got := missing(); len(got) > 0 {
+			return fmt.Errorf("missing are %q", got)
+		}
+		return nil
+	})
+	s.publish("websocket:room:game:1", `{"type":"room_message","id":"order-42","content":"x"}`)
+	s.a.traced(t, "order-42", "node-b written room:game:1 ann")
+	a, _ := s.a.trace.Report("order-42")
+	b, _ := s.b.trace.Report("order-42")
+	if b.Until.After(a.Until) {
+		t.Errorf("one looks until %v, who has joined it until %v", a.Until, b.Until)
+	}
 }

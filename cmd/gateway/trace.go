@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"time"
 
 	"github.com/ginforge/gateway/api"
 	"github.com/ginforge/gateway/cluster/trace"
@@ -117,23 +118,29 @@ const (
 )
 
 type traceArgs struct {
-	ID string `json:"id"`
+	ID    string    `json:"id"`
+	Until time.Time `json:"until,omitzero"` // of opTrace, to join those that look for it; zero is trace.TTL from now
 }
 
 // traceTogether has this node answer the others. Called before the registry runs.
 func (n *node) traceTogether() {
-	handle := func(op string, f func(id string) (any, error)) {
+	handle := func(op string, f func(traceArgs) (any, error)) {
 		n.together.nodes.Handle(op, func(_ context.Context, raw json.RawMessage) (any, error) {
 			var args traceArgs
 			if err := json.Unmarshal(raw, &args); err != nil {
 				return nil, fmt.Errorf("arguments: %w", err)
 			}
-			return f(args.ID)
+			return f(args)
 		})
 	}
-	handle(opTrace, func(id string) (any, error) { return n.trace.Arm(id) })
-	handle(opTraced, func(id string) (any, error) {
-		report, ok := n.trace.Report(id)
+	handle(opTrace, func(args traceArgs) (any, error) {
+		if args.Until.IsZero() {
+			return n.trace.Arm(args.ID)
+		}
+		return n.trace.ArmUntil(args.ID, args.Until)
+	})
+	handle(opTraced, func(args traceArgs) (any, error) {
+		report, ok := n.trace.Report(args.ID)
 		if !ok {
 			return nil, nil
 		}
@@ -176,7 +183,7 @@ func (t apiTracer) Trace(ctx context.Context, id string) (api.Tracing, error) {
 	case err != nil:
 		return api.Tracing{}, err
 	}
-	got, err := t.node.together.nodes.AskAll(ctx, opTrace, traceArgs{id})
+	got, err := t.node.together.nodes.AskAll(ctx, opTrace, traceArgs{ID: id})
 	if err != nil {
 		return api.Tracing{}, fmt.Errorf("trace: %w", err)
 	}
@@ -192,27 +199,38 @@ func (t apiTracer) Trace(ctx context.Context, id string) (api.Tracing, error) {
 // maxTraceEvents bounds what one answer holds.
 const maxTraceEvents = 2000
 
-// Traced implements api.Tracer.
+// Traced implements api.Tracer. Nodes that do not look for the message yet, as they
+// did not hear of it or were not there, are missing in the answer, and do from then on.
 func (t apiTracer) Traced(ctx context.Context, id string) (any, error) {
 	if trace.CheckID(id) != nil {
 		return nil, errTraceID
 	}
-	got, err := t.node.together.nodes.AskAll(ctx, opTraced, traceArgs{id})
+	nodes := t.node.together.nodes
+	got, err := nodes.AskAll(ctx, opTraced, traceArgs{ID: id})
 	if err != nil {
 		return nil, fmt.Errorf("traced: %w", err)
 	}
 	var reports []trace.Report
+	missing := got.Missing
 	for _, a := range got.Answers {
 		var r *trace.Report
 		if a.Err == nil && json.Unmarshal(a.Data, &r) == nil && r != nil {
 			reports = append(reports, *r)
+		} else {
+			missing = append(missing, a.Node)
 		}
 	}
 	if len(reports) == 0 {
 		return nil, &api.Error{Status: http.StatusNotFound, Message: "id: nobody has looked for this message lately"}
 	}
+	all := trace.Merge(id, reports, maxTraceEvents)
+	if len(missing) > 0 && time.Now().Before(all.Until) {
+		if err := nodes.TellAll(ctx, opTrace, traceArgs{ID: id, Until: all.Until}); err != nil {
+			t.node.log.Debug().Err(err).Strs("nodes", missing).Msg("a trace goes on without some nodes")
+		}
+	}
 	return struct {
 		trace.Report
 		Missing []string `json:"missing_nodes,omitempty"`
-	}{trace.Merge(id, reports, maxTraceEvents), got.Missing}, nil
+	}{all, missing}, nil
 }

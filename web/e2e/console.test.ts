@@ -2,7 +2,7 @@ import { randomUUID } from "node:crypto";
 import type { Browser, BrowserContext, BrowserContextOptions } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, inject, test as base } from "vitest";
 import { Tab, launch } from "./browser.ts";
-import { Operator, apiKey, call, consoleSettings, pour } from "./console.ts";
+import { Operator, apiKey, call, consoleSettings, crowd, pour } from "./console.ts";
 import { barriers, still } from "./inspect.ts";
 import { Peer } from "./peer.ts";
 import { Gateway, until } from "./processes.ts";
@@ -118,19 +118,25 @@ describe.concurrent("the console", () => {
     });
   });
 
-  test("names who is slow", async ({ nodes }) => {
+  test("names who is slow, and traces what is dropped", async ({ nodes }) => {
     const { a, b, context } = nodes;
     const operator = await Operator.open(await context(), a);
     const tv = await Peer.open(b, { user: "sam", device: "tv", rooms: ["game:1"] });
     tv.stall();
-    await until("the tv is slow", async () => {
-      await pour(b, "game:1");
-      return (await call<{ slow_connections: number }>(b, "stats")).slow_connections > 0;
-    });
+    await crowd(b, "game:1");
     await operator.sees("1 connections are close to their limit");
     await until("it is named", async () => /tv .*node-b/.test(await operator.row("sam").innerText()));
     await operator.row("sam").getByRole("button", { name: "Find sam" }).click();
     await operator.sees("Devices of sam");
+    await operator.follow("lost-one");
+    await operator.sees("nothing has happened to it yet");
+    const lost = { type: "room_message", id: "lost-one", content: "x" };
+    await call(a, "publish", { channel: "room:game:1", message: lost });
+    await until("it waits", async () => /waits .* → sam\/tv/.test((await operator.trace()).join("; ")));
+    await until("it is dropped, when too much waits", async () => {
+      await pour(b, "game:1");
+      return /dropped .* → sam\/tv/.test((await operator.trace()).join("; "));
+    });
     tv.cut();
   });
 

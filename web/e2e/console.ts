@@ -1,5 +1,5 @@
 import type { BrowserContext, Locator, Page } from "playwright-core";
-import type { Gateway } from "./processes.ts";
+import { until, type Gateway } from "./processes.ts";
 
 /** The key of the internal API in these tests. */
 export const apiKey = "the-console-tests-call-with-this-key";
@@ -16,12 +16,40 @@ export async function call<T>(gateway: Gateway, path: string, body?: object): Pr
   return data;
 }
 
+/** How many messages one pouring has. */
+const poured = 4;
+
 /** Publishes as much into a room as kernels keep for a client that reads nothing, bit by bit. */
 export async function pour(gateway: Gateway, room: string): Promise<void> {
   const message = { type: "room_message", content: { text: "x".repeat(30_000) } };
   await call(gateway, "publish/batch", {
-    messages: Array.from({ length: 4 }, () => ({ channel: `room:${room}`, message })),
+    messages: Array.from({ length: poured }, () => ({ channel: `room:${room}`, message })),
   });
+}
+
+/**
+ * Pours until a client of a node is slow, who must be the only one there that gets
+ * anything. A bit has arrived before the next is poured: else a busy node gets in one go
+ * what is enough to give the client up.
+ */
+export async function crowd(gateway: Gateway, room: string): Promise<void> {
+  interface Stats {
+    slow_connections: number;
+    deliveries: Record<string, number>;
+  }
+  const look = async (): Promise<{ slow: boolean; delivered: number }> => {
+    const { slow_connections, deliveries } = await call<Stats>(gateway, "stats");
+    return { slow: slow_connections > 0, delivered: Object.values(deliveries).reduce((a, b) => a + b, 0) };
+  };
+  let { slow, delivered } = await look();
+  while (!slow) {
+    const before = delivered;
+    await pour(gateway, room);
+    await until("what was poured has arrived", async () => {
+      ({ slow, delivered } = await look());
+      return delivered >= before + poured;
+    });
+  }
 }
 
 /** What a gateway needs for the console's tests. */

@@ -59,6 +59,8 @@ export interface Trace {
   until: string;
   events: TraceEvent[];
   skipped?: Partial<Record<Stage, number>>;
+  /** Nodes that did not answer, or did not look for it yet, by their ids. */
+  missing_nodes?: string[];
 }
 
 /** The internal API, as the holder of a key; "" where none is needed. */

@@ -159,6 +159,7 @@ const en = {
     id: "The message's id",
     go: "Follow",
     none: "nothing has happened to it yet.",
+    missing: "Not all nodes look for it: what happens at {nodes} is not shown.",
     skipped: "{count} more: {stage}",
     stage: {
       ingress: "came in",
@@ -334,6 +335,7 @@ const zh: typeof en = {
     id: "消息 ID",
     go: "追踪",
     none: "还没有任何动静。",
+    missing: "并非所有节点都在寻找：{nodes} 上的动静不会显示。",
     skipped: "另有 {count} 个：{stage}",
     stage: {
       ingress: "进入",
