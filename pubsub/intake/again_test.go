@@ -90,7 +90,7 @@ func TestIntake_SetsPoisonAsideOnce(t *testing.T) {
 			s.add("channel", "moon", "message", fmt.Sprint(n))
 		}
 		entries := s.redis.XRange(ctx, "websocket:publish", "-", "+").Val()
-		for _, batch := range [][]redis.XMessage{entries[1:2], entries, entries[:1]} {
+		for _, batch := range [][]redis.XMessage{entries[1:2], entries, entries[:1], entries} {
 			if err := i.do(ctx, batch); err != nil {
 				t.Errorf("do = %v", err)
 			}
@@ -99,7 +99,7 @@ func TestIntake_SetsPoisonAsideOnce(t *testing.T) {
 		for _, m := range s.redis.XRange(ctx, "websocket:publish:dead", "-", "+").Val() {
 			got[m.Values["message"]]++
 		}
-		if len(got) != 3 || got["1"] != 1 || got["2"] != 1 {
+		if len(got) != 3 || got["0"] != 1 || got["1"] != 1 || got["2"] != 1 {
 			t.Errorf("set aside are %v, want each once", got)
 		}
 	})

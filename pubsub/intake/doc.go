@@ -14,8 +14,8 @@
 // dedupe window.
 //
 // An entry stays in the stream until its log has it, and so many replicas of the
-// log as the Appender waits for; with Sentinel the server that has appended it is the
-// one to delete it. What comes of it is the same whoever takes it, its
+// log as the Appender waits for; with Sentinel the server that has appended it, published
+// it or set it aside is the one to delete it. What comes of it is the same whoever takes it, its
 // time included, so that a node can put back what another has appended.
 //
 // Ids of entries grow, also over a failover to a master whose clock is behind: see

@@ -2,7 +2,9 @@ package intake
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/redis/go-redis/v9"
 )
@@ -12,7 +14,7 @@ import (
 // may answer by now: it keeps them, and they are done once more.
 //
 // KEYS[1] the stream; ARGV: group, the replication history of the server that has
-// appended them or "", then their ids
+// appended, published or set them aside, or "", then their ids
 // returns how many there were; the error SETTLING names the server's own history
 var forgetScript = redis.NewScript(`
 if ARGV[2] ~= '' then
@@ -23,6 +25,30 @@ end
 redis.call('XACK', KEYS[1], ARGV[1], unpack(ARGV, 3))
 return redis.call('XDEL', KEYS[1], unpack(ARGV, 3))
 `)
+
+// errTwoServers keeps a batch of which one server has appended a part, and another may
+// have published the rest: one of the two is not the master any more.
+var errTwoServers = errors.New("intake: two servers have taken parts of a batch")
+
+// history returns the replication history of the server that commands go to now, ""
+// where there are several or it does not say. What is done behind this question is
+// forgotten by a server with the same history, or not at all.
+func (i *Intake) history(ctx context.Context) (string, error) {
+	if _, cluster := i.redis.(*redis.ClusterClient); cluster {
+		return "", nil
+	}
+	info, err := i.redis.Info(ctx, "replication").Result()
+	var refusal redis.Error
+	if err != nil && !errors.As(err, &refusal) {
+		return "", fmt.Errorf("intake: ask for the history: %w", err)
+	}
+	for line := range strings.Lines(info) {
+		if own, ok := strings.CutPrefix(line, "master_replid:"); ok {
+			return strings.TrimSpace(own), nil
+		}
+	}
+	return "", nil
+}
 
 // forget has Redis forget entries that are done, at the server with that history.
 // In a Cluster their logs are at other masters than they, each with its own.

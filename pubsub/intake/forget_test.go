@@ -74,3 +74,61 @@ func TestIntake_ForgetsWhereItHasAppended(t *testing.T) {
 		t.Errorf("Stats = %+v, want %+v", got, want)
 	}
 }
+
+// switched sends forgetting to another server, as a failover does that comes just
+// before.
+type switched struct{ to *redis.Client }
+
+func (switched) DialHook(next redis.DialHook) redis.DialHook { return next }
+
+func (switched) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.ProcessPipelineHook {
+	return next
+}
+
+func (h switched) ProcessHook(next redis.ProcessHook) redis.ProcessHook {
+	return func(ctx context.Context, cmd redis.Cmder) error {
+		if args := cmd.Args(); cmd.Name() == "evalsha" && args[1] == forgetScript.Hash() {
+			return h.to.Process(ctx, cmd)
+		}
+		return next(ctx, cmd)
+	}
+}
+
+// TestIntake_ForgetsWhereItHasPublished: neither does a server forget what another has
+// published or set aside.
+func TestIntake_ForgetsWhereItHasPublished(t *testing.T) {
+	t.Parallel()
+	ctx := t.Context()
+	before, after := newSystem(t, redistest.Start(t).Addr()), newSystem(t, redistest.Start(t).Addr())
+	if err := forgetScript.Load(ctx, after.redis).Err(); err != nil {
+		t.Fatal(err)
+	}
+	for name, values := range map[string][]any{
+		"a plain one": {"channel", "broadcast", "message", "b"},
+		"poison":      {"channel", "moon", "message", "c"},
+	} {
+		commands := before.client()
+		commands.AddHook(switched{after.redis})
+		i, err := New(Config{Node: "n", Prefix: "websocket:", Resolve: resolve}, commands, nil, before.store, zerolog.Nop())
+		if err != nil {
+			t.Fatal(err)
+		}
+		before.add(values...)
+		entries := before.redis.XRange(ctx, "websocket:publish", "-", "+").Val()
+		for _, m := range entries { // the new master has them, and nothing that was done about them
+			add := &redis.XAddArgs{Stream: "websocket:publish", ID: m.ID, Values: m.Values}
+			if err := after.redis.XAdd(ctx, add).Err(); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := i.do(ctx, entries); err == nil || !strings.Contains(err.Error(), "SETTLING") {
+			t.Errorf("do of %s over a failover = %v, want an error", name, err)
+		}
+		if n := after.redis.XLen(ctx, "websocket:publish").Val(); n != 1 {
+			t.Errorf("of %s %d entries are left, want 1", name, n)
+		}
+		for _, s := range []*system{before, after} {
+			s.redis.Del(ctx, "websocket:publish")
+		}
+	}
+}

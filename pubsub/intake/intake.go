@@ -1,6 +1,7 @@
 package intake
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"errors"
@@ -189,6 +190,10 @@ func (i *Intake) do(ctx context.Context, messages []redis.XMessage) error {
 			logged = append(logged, e)
 		}
 	}
+	history, err := i.history(ctx)
+	if err != nil {
+		return err
+	}
 	done, err := i.appendAll(ctx, logged)
 	if err != nil {
 		return err
@@ -203,7 +208,10 @@ func (i *Intake) do(ctx context.Context, messages []redis.XMessage) error {
 	if err := i.again(ctx, append(done.late, later...)); err != nil {
 		return err
 	}
-	return i.forget(ctx, ids, done.history)
+	if done.history != "" && history != "" && done.history != history {
+		return fmt.Errorf("%w: %s and %s", errTwoServers, done.history, history)
+	}
+	return i.forget(ctx, ids, cmp.Or(done.history, history))
 }
 
 // appended is what has become of entries that have a log.

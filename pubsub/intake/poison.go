@@ -53,6 +53,16 @@ func (i *Intake) setAsideLate(ctx context.Context, e entry) error {
 	case len(there) > 0:
 		return errThere
 	}
+	// Or under another id: who repeats it does so soon.
+	latest, err := i.redis.XRevRangeN(ctx, i.dead, "+", "-", 2*maxBatch).Result()
+	if err != nil {
+		return err
+	}
+	for _, m := range latest {
+		if m.Values["entry"] == e.id {
+			return errThere
+		}
+	}
 	return i.redis.XAdd(ctx, i.poison(e, "*")).Err()
 }
 
