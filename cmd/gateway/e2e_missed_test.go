@@ -1,8 +1,11 @@
 package main
 
 import (
+	"strconv"
+	"strings"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/ginforge/gateway/bench/chaos/proxy"
 	"github.com/ginforge/gateway/pubsub/redistest"
@@ -55,4 +58,31 @@ func TestServe_StatusMissedWhileCutOff(t *testing.T) {
 	member.awaitStatus(t, "comes", "online")
 	member.awaitStatus(t, "goes", "offline")
 	stays.nothingMore() // member was there all the time
+}
+
+// TestServe_StatusGuessedWhileCutOff: who asks while its node is cut off from Redis is
+// told what that node knows, and later what it did not.
+func TestServe_StatusGuessedWhileCutOff(t *testing.T) {
+	t.Parallel()
+	redis := redistest.Start(t)
+	a := launch(t, redis.URL(), "node-a", nil)
+	b, open := throughProxy(t, redis, "node-b")
+	a.connect(t, "elsewhere")
+	b.connect(t, "here")
+	first, second := b.connect(t, "first"), b.connect(t, "second")
+	first.request(`{"type":"watch","id":"ID","content":{"users":["elsewhere","here","nowhere"]}}`) // node-b listens from here on
+	told(t, a)
+	told(t, b)
+	// As if all that was a minute ago: the stream has everything that is missed, and nothing of this.
+	redis.CLI("DEL", "websocket:edges")
+	redis.CLI("XADD", "websocket:edges", strconv.FormatInt(time.Now().Add(-time.Minute).UnixMilli(), 10), "e", "")
+
+	open(false)
+	second.send(`{"type":"watch","id":"2","content":{"users":["elsewhere","here","nowhere"]}}`)
+	if f := second.awaitType("ack"); !strings.Contains(f.raw, `"online":["here"]`) {
+		t.Errorf("cut off, node-b answers %s, want that nobody but who is there is online", f.raw)
+	}
+	open(true)
+	second.awaitStatus(t, "elsewhere", "online")
+	second.nothingMore()
 }

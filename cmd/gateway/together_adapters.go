@@ -134,7 +134,7 @@ func presences(users []cluster.Present) []room.Presence {
 }
 
 // sessionNodes is all nodes as sessions see them. When Redis cannot be asked, the
-// answer is what this node knows.
+// answer is what this node knows; watchers are told the rest when it is known.
 type sessionNodes struct{ node *node }
 
 func (s sessionNodes) Others() bool { return s.node.together.nodes.Others() > 0 }
@@ -154,7 +154,21 @@ func (s sessionNodes) Online(users []string, done func([]bool)) bool {
 			online = n.hub.OnlineEach(users)
 		}
 		done(online)
+		if err != nil {
+			n.together.presence.Guessed(offline(users, online))
+		}
 	})
+}
+
+// offline are those of users who are not online.
+func offline(users []string, online []bool) []string {
+	var list []string
+	for i, u := range users {
+		if !online[i] {
+			list = append(list, u)
+		}
+	}
+	return list
 }
 
 func (s sessionNodes) InRoom(name string, limit int, done func([]room.Presence, int)) bool {

@@ -3,6 +3,7 @@ package presence
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 	"strconv"
@@ -56,7 +57,7 @@ func (p *Presence) follow(ctx context.Context) {
 			return
 		case <-t.C:
 		}
-		if err := p.catchUp(ctx); err != nil {
+		if err := errors.Join(p.catchUp(ctx), p.correctGuesses(ctx)); err != nil {
 			p.stats.failures.Add(1)
 			p.log.Debug().Err(err).Msg("what was missed is not known yet")
 		}

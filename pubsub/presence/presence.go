@@ -141,6 +141,10 @@ type Presence struct {
 	// unkept are edges that were published and are not in the stream yet.
 	unkept   []string
 	lastKept string // the entry written last, until look has trimmed the stream
+	// guessed are users of whom clients were told what this node alone knew;
+	// guessedMore is set when there were too many.
+	guessed     map[string]struct{}
+	guessedMore bool
 
 	// deciding is held by the two goroutines that change devices in Redis, each
 	// from asking the node or taking an admission to Redis's answer, so that
@@ -163,6 +167,7 @@ func New(cfg Config, client redis.UniversalClient, node Node, lease Lease, log z
 		unasked:    map[string][]string{},
 		pending:    map[string][]string{},
 		unsure:     map[string]bool{},
+		guessed:    map[string]struct{}{},
 	}, nil
 }
 

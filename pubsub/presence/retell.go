@@ -92,16 +92,27 @@ func (p *Presence) retellUsers(ctx context.Context, users []string) error {
 	if len(users) == 0 {
 		return nil
 	}
+	edges, err := p.howTheyAre(ctx, users)
+	if err != nil {
+		return err
+	}
+	if p.connects() != p.gap.connects || p.cfg.Connected != nil && !p.cfg.Connected() {
+		return errCutOff
+	}
+	p.tellMissed(edges)
+	pause(ctx, retellPause*time.Duration(max(1, len(p.lease.Lives()))))
+	return ctx.Err()
+}
+
+// howTheyAre asks Redis, and this node, how things are with users.
+func (p *Presence) howTheyAre(ctx context.Context, users []string) ([]Edge, error) {
 	pipe := p.client.Pipeline()
 	fields := make([]*redis.StringSliceCmd, len(users))
 	for i, u := range users {
 		fields[i] = pipe.HVals(ctx, p.presenceKey(u))
 	}
 	if _, err := pipe.Exec(ctx); err != nil {
-		return fmt.Errorf("presence: how users are: %w", err)
-	}
-	if p.connects() != p.gap.connects || p.cfg.Connected != nil && !p.cfg.Connected() {
-		return errCutOff
+		return nil, fmt.Errorf("presence: how users are: %w", err)
 	}
 	edges := make([]Edge, len(users))
 	for i, u := range users {
@@ -110,9 +121,7 @@ func (p *Presence) retellUsers(ctx context.Context, users []string) error {
 			edges[i].Online, edges[i].Name = true, s.Name // about to be written
 		}
 	}
-	p.tellMissed(edges)
-	pause(ctx, retellPause*time.Duration(max(1, len(p.lease.Lives()))))
-	return ctx.Err()
+	return edges, nil
 }
 
 // edgeOf is how things are with a user, by the fields of its hash. It has no id, since
