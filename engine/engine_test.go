@@ -13,7 +13,7 @@ func TestEngine_EchoesWhatAForeignClientSends(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			e := startEcho(t, func(c *Config) { c.Compression.Enabled = compress })
-			ctx, cancel := context.WithTimeout(context.Background(), patience)
+			ctx, cancel := context.WithTimeout(context.Background(), 3*patience) // for 34 MB, with the race detector
 			defer cancel()
 			ws, _, err := websocket.Dial(ctx, "ws://"+e.Addr().String()+"/echo",
 				&websocket.DialOptions{CompressionMode: websocket.CompressionNoContextTakeover})

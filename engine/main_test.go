@@ -25,12 +25,17 @@ var testLog = zerolog.New(os.Stderr).Level(zerolog.WarnLevel)
 // testLimits are those of a gateway in its default configuration.
 var testLimits = Limits{MessageBytes: 64 << 10, WriteBufferBytes: 256 << 10}
 
+// testCloseTimeout leaves room for dropWithin; tests of the time limit itself set
+// another.
+const testCloseTimeout = 12 * time.Second
+
 // startEngine runs an engine on a free port until the test ends. routes is
 // called before it starts; edit may be nil.
 func startEngine(t testing.TB, edit func(*Config), routes func(*Engine, *http.ServeMux)) *Engine {
 	t.Helper()
 	cfg := DefaultConfig()
 	cfg.Addr = "127.0.0.1:0"
+	cfg.CloseTimeout = testCloseTimeout
 	if edit != nil {
 		edit(&cfg)
 	}
