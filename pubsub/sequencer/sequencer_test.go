@@ -325,7 +325,7 @@ func TestSequencer_LeaderIsCutOff(t *testing.T) {
 	c.start()
 	c.start()
 	l := c.load()
-	for range 3 {
+	for cut := uint64(1); cut <= 3; cut++ {
 		c.roles(1, 1)
 		l.pass(100)
 		// The leader's connection is the oldest that has subscribed.
@@ -346,6 +346,18 @@ func TestSequencer_LeaderIsCutOff(t *testing.T) {
 		}
 		t.Logf("cutting %d, %d s old", oldest, age)
 		server.CLI("CLIENT", "KILL", "ID", fmt.Sprint(oldest))
+		// Until it has noticed it says that all is well, and the next would be cut off
+		// at the same time.
+		c.eventually(func() error {
+			var breaks uint64
+			for _, n := range c.nodes {
+				breaks += n.Stats().Breaks
+			}
+			if breaks < cut {
+				return fmt.Errorf("%d have noticed that they were cut off, want %d", breaks, cut)
+			}
+			return nil
+		})
 		l.pass(100)
 	}
 	c.roles(1, 1)
