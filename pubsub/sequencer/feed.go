@@ -136,17 +136,23 @@ func (f *feed) look(ctx context.Context, server *redis.Client) (err error) {
 	if f.since, err = f.clock(ctx); err != nil {
 		return fmt.Errorf("ask for the time: %w", err)
 	}
+	f.where, err = runID(ctx, server)
+	return err
+}
+
+// runID asks which life of which server this is; "" when it does not tell.
+func runID(ctx context.Context, server *redis.Client) (string, error) {
 	info, err := server.Info(ctx, "server").Result()
 	var refusal redis.Error
 	if err != nil && !errors.As(err, &refusal) { // the embedded one has no such section
-		return fmt.Errorf("ask who it is: %w", err)
+		return "", fmt.Errorf("ask who it is: %w", err)
 	}
 	for line := range strings.Lines(info) {
 		if id, ok := strings.CutPrefix(line, "run_id:"); ok {
-			f.where = strings.TrimSpace(id)
+			return strings.TrimSpace(id), nil
 		}
 	}
-	return nil
+	return "", nil
 }
 
 // receive brings messages until the connection fails. It reads without a
@@ -229,17 +235,23 @@ func (f *feed) answers(ctx context.Context) bool {
 	return err == nil && server.Ping(ctx).Err() == nil
 }
 
-// moved reports whether a server of a Cluster says that the marks are another's,
-// as after a failover that it has lived through, or when slots have moved. It
-// would still bring all messages, but nobody else would hear them in its order.
+// moved reports whether the marks are with another server than the one that is
+// followed, which has lived through that: of a Cluster it says so itself, when it
+// was demoted or slots have moved, and would still bring all messages, but nobody
+// else would hear them in its order; one that Sentinel has replaced, and that cannot
+// hear of it, would bring nothing more.
 func (f *feed) moved(ctx context.Context, server *redis.Client) bool {
-	if f.server() != "" || f.where == "" {
+	if f.where == "" {
 		return false
 	}
 	ctx, cancel := context.WithTimeout(ctx, f.every)
 	defer cancel()
-	_, moved := redis.IsMovedError(server.Exists(ctx, f.markKey).Err())
-	return moved
+	if f.server() == "" {
+		_, moved := redis.IsMovedError(server.Exists(ctx, f.markKey).Err())
+		return moved
+	}
+	where, err := runID(ctx, server) // over another connection
+	return err == nil && where != "" && where != f.where
 }
 
 // bring hands on a message. It fails when nobody wants it any more, or when the

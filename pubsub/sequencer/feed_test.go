@@ -8,6 +8,7 @@ import (
 	"net"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -276,11 +277,39 @@ func TestFeed_HungMaster(t *testing.T) {
 	}
 	master.Pause()
 	defer master.Resume()
-	if h := next(t, brings); !errors.Is(h.err, errSilent) {
-		t.Errorf("brought %+v, want errSilent", h)
+	if h := next(t, brings); !errors.Is(h.err, errMoved) {
+		t.Errorf("brought %+v, want errMoved", h)
 	}
 	if role := replica.CLI("ROLE"); !strings.HasPrefix(role, "master") {
 		t.Errorf("gave up while nobody else was master: %s", role)
+	}
+}
+
+// A server that another has taken the place of, without its knowing, is left although
+// it answers.
+func TestFeed_AnotherServerInItsPlace(t *testing.T) {
+	t.Parallel()
+	servers := []*redistest.Server{redistest.Start(t), redistest.Start(t)}
+	var at atomic.Int32
+	client := redis.NewClient(&redis.Options{
+		MaxRetries: -1, Protocol: 2, ContextTimeoutEnabled: true,
+		Dialer: func(ctx context.Context, network, _ string) (net.Conn, error) {
+			var d net.Dialer
+			return d.DialContext(ctx, network, servers[at.Load()].Addr())
+		},
+		ConnMaxLifetime: time.Millisecond, // a client that has heard of the other uses no old connection
+	})
+	t.Cleanup(func() { _ = client.Close() })
+	f := testFeed(t, client)
+	brings := make(chan heard)
+	f.start(t.Context(), brings)
+	defer f.cancel()
+	if h := next(t, brings); !h.up {
+		t.Fatalf("the first is %+v", h)
+	}
+	at.Store(1)
+	if h := next(t, brings); !errors.Is(h.err, errMoved) {
+		t.Errorf("brought %+v, want errMoved", h)
 	}
 }
 
