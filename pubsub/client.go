@@ -18,6 +18,27 @@ import (
 // longer counts as away.
 const ioTimeout = 3 * time.Second
 
+// dialTimeout bounds dialling together with the question where the server is. It is
+// longer than an answer of Sentinel may take: go-redis leaves a Sentinel that does not
+// answer only when that was not the end of the dial itself.
+const dialTimeout = ioTimeout + time.Second
+
+// nameLifetime is for how long a connection takes further calls when its server is
+// known by one address alone. Behind a name or a proxy another server may take its
+// place, of which only who dials hears: a connection to the one before, which may live
+// on, would be used for ever. Calls that are under way, which may block, go on.
+const nameLifetime = 5 * time.Second
+
+// lifetime returns for how long a connection takes further calls, 0 for ever: links
+// look after their own, Sentinel and Clusters say who has taken over, and nobody takes
+// the place of the embedded Redis.
+func (t target) lifetime() time.Duration {
+	if t.embedded || t.options.IsClusterMode || t.options.MasterName != "" {
+		return 0
+	}
+	return nameLifetime
+}
+
 // errOneConnection ends go-redis's own attempts to repair a subscribed
 // connection: links end with their connection, and the Bus starts the next.
 var errOneConnection = errors.New("pubsub: the connection of this link is gone")
@@ -26,12 +47,14 @@ var errOneConnection = errors.New("pubsub: the connection of this link is gone")
 // PUBLISH sent twice is a message delivered twice, and reconnecting is ours.
 func newClient(t target) redis.UniversalClient {
 	o := t.options // a copy
-	o.Dialer = dialer(o.TLSConfig)
+	if o.Dialer == nil {
+		o.Dialer = dialer(o.TLSConfig)
+	}
 	// Nothing here needs RESP3, with which go-redis looks for push
 	// notifications before every read.
 	o.Protocol = 2
 	o.MaxRetries, o.MaxRedirects, o.DialerRetries = -1, -1, 1
-	o.DialTimeout, o.ReadTimeout, o.WriteTimeout = ioTimeout, ioTimeout, ioTimeout
+	o.DialTimeout, o.ReadTimeout, o.WriteTimeout = dialTimeout, ioTimeout, ioTimeout
 	o.PoolSize, o.PipelinePoolSize = 4+askWorkers, -1 // one publisher, which retries, the workers, and two Appenders
 	o.ConnMaxIdleTime = time.Minute                   // before a proxy or Redis itself loses patience
 	o.ReadBufferSize, o.WriteBufferSize = clientBuffer, clientBuffer
@@ -74,25 +97,32 @@ func oneNode(ctx context.Context, client redis.UniversalClient) (*redis.Client, 
 	}
 }
 
-// dialer returns the function that opens every connection of a client. Those
-// of a link's subscription, which it knows by their context, close with the
-// link, whatever call is waiting on them.
-func dialer(config *tls.Config) func(context.Context, string, string) (net.Conn, error) {
+// dial opens a connection.
+type dial func(ctx context.Context, network, addr string) (net.Conn, error)
+
+// dialer returns the function that opens every connection of a client.
+func dialer(config *tls.Config) dial {
 	plain := &net.Dialer{Timeout: ioTimeout}
-	dial := plain.DialContext
 	if config != nil {
-		dial = (&tls.Dialer{NetDialer: plain, Config: config}).DialContext
+		return (&tls.Dialer{NetDialer: plain, Config: config}).DialContext
 	}
+	return plain.DialContext
+}
+
+// dialer is that of the link's own client, those to Sentinel included: connections
+// close with the link, whatever call is waiting on them. The subscription, which it
+// knows by its context, has one.
+func (l *link) dialer(config *tls.Config) dial {
+	open := dialer(config)
 	return func(ctx context.Context, network, addr string) (net.Conn, error) {
-		l := linkOf(ctx)
-		if l != nil && l.up.Load() {
+		if linkOf(ctx) != nil && l.up.Load() {
 			return nil, errOneConnection
 		}
-		conn, err := dial(ctx, network, addr)
-		if err == nil && l != nil {
-			context.AfterFunc(l.ctx, func() { _ = conn.Close() })
+		conn, err := open(ctx, network, addr)
+		if err != nil {
+			return nil, err
 		}
-		return conn, err
+		return tie(l.ctx, conn), nil
 	}
 }
 

@@ -27,7 +27,8 @@ func newCommands(t target) redis.UniversalClient {
 	o.Dialer = dialer(o.TLSConfig)
 	o.Protocol = 2
 	o.MaxRetries, o.DialerRetries = -1, 1
-	o.DialTimeout, o.ReadTimeout, o.WriteTimeout = ioTimeout, ioTimeout, ioTimeout
+	o.DialTimeout, o.ReadTimeout, o.WriteTimeout = dialTimeout, ioTimeout, ioTimeout
+	o.ConnMaxLifetime = t.lifetime()
 	o.PoolSize, o.PipelinePoolSize = commandConnections, -1
 	o.ReadBufferSize, o.WriteBufferSize = clientBuffer, clientBuffer
 	o.ContextTimeoutEnabled = true

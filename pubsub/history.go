@@ -23,9 +23,12 @@ import (
 // A server that lives gets another history when its first replica comes, or an hour
 // after the last has gone. That ends a link for nothing, which is rare enough.
 
-// watchInterval is how often a link looks whether it would still come to its server,
-// and how long that may take.
+// watchInterval is how often a link looks whether it would still come to its server.
 const watchInterval = time.Second
+
+// watchTimeout bounds one look, which may be long when a Sentinel is dead; the next
+// does not wait for it. See dialTimeout.
+const watchTimeout = dialTimeout
 
 // errElsewhere is why a link ends when its client comes to another server.
 var errElsewhere = errors.New("another server answers in place of the one subscribed at")
@@ -33,7 +36,7 @@ var errElsewhere = errors.New("another server answers in place of the one subscr
 // newLink returns a link to a server of t, for what in wants; s is nil for the Bus's own.
 func (b *Bus) newLink(t target, in *interest, s *shard) *link {
 	l := &link{bus: b, interest: in, shard: s}
-	t.options.OnConnect = l.compare
+	t.options.OnConnect, t.options.Dialer = l.compare, l.dialer(t.options.TLSConfig)
 	l.client = newClient(t)
 	return l
 }
@@ -110,9 +113,7 @@ func (l *link) compare(ctx context.Context, c *redis.Conn) error {
 	return nil
 }
 
-// watch compares until ctx ends. It dials each time, as only then Sentinel, or a name,
-// is asked where the server is. One that does not answer is no other server: the
-// subscribed connection will tell. In a Cluster a link has one address, and shards look
+// watch compares until ctx ends. In a Cluster a link has one address, and shards look
 // who is to be there.
 func (l *link) watch(ctx context.Context) {
 	if own := l.history.Load(); own == nil || *own == "" || l.shard != nil {
@@ -126,12 +127,19 @@ func (l *link) watch(ctx context.Context) {
 			return
 		case <-tick.C:
 		}
-		once, cancel := context.WithTimeout(ctx, watchInterval)
-		other := l.node.Subscribe(once) // no channels, so no connection yet
-		_ = other.Ping(once)            // dials, and so compares
-		_ = other.Close()
-		cancel()
+		l.watcher.Go(func() { l.look(ctx) })
 	}
+}
+
+// look compares once. It dials, as only then Sentinel, or a name, is asked where the
+// server is. One that does not answer is no other server: the subscribed connection
+// will tell.
+func (l *link) look(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, watchTimeout)
+	defer cancel()
+	other := l.node.Subscribe(ctx) // no channels, so no connection yet
+	_ = other.Ping(ctx)            // dials, and so compares
+	_ = other.Close()
 }
 
 // infoField finds a field in an answer to INFO, "" if it has none.

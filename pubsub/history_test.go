@@ -3,14 +3,14 @@ package pubsub
 import (
 	"errors"
 	"fmt"
-	"io"
-	"net"
 	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"github.com/redis/go-redis/v9"
 
 	"github.com/ginforge/gateway/pubsub/redistest"
 	"github.com/ginforge/gateway/pubsub/stream"
@@ -168,52 +168,17 @@ func (in *inbox) of(kind Kind) (payloads []string) {
 	return payloads
 }
 
-// startProxy takes the first connection to one server, and all others to another.
-func startProxy(tb testing.TB, first, others string) (addr string) {
-	tb.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		tb.Fatal(err)
-	}
-	var running sync.WaitGroup
-	tb.Cleanup(func() {
-		_ = l.Close()
-		running.Wait()
-	})
-	var n atomic.Int64
-	running.Go(func() { // ends with l
-		for {
-			in, err := l.Accept()
-			if err != nil {
-				return
-			}
-			to := others
-			if n.Add(1) == 1 {
-				to = first
-			}
-			out, err := net.Dial("tcp", to)
-			if err != nil {
-				_ = in.Close()
-				continue
-			}
-			pipe := func(to, from net.Conn) {
-				_, _ = io.Copy(to, from)
-				_ = to.Close()
-				_ = from.Close()
-			}
-			running.Go(func() { pipe(in, out) })
-			running.Go(func() { pipe(out, in) })
-		}
-	})
-	return l.Addr().String()
-}
-
 // TestLink_KnowsItsOwnServer: a failover comes between the subscribed connection and
 // those by which is appended. The master before is alive, and so says nothing of it.
 func TestLink_KnowsItsOwnServer(t *testing.T) {
 	t.Parallel()
 	before, after := redistest.Start(t), redistest.Start(t)
-	cfg := testConfig("redis://" + startProxy(t, before.Addr(), after.Addr()))
+	cfg := testConfig("redis://" + redistest.StartProxy(t, func(n int) string {
+		if n == 0 { // the subscribed one
+			return before.Addr()
+		}
+		return after.Addr()
+	}))
 	k := stream.Key{Name: "r"}
 	b, r := follow(t, cfg, k)
 	b.appendUntilTaken(t, k.Name, "a")
@@ -223,5 +188,98 @@ func TestLink_KnowsItsOwnServer(t *testing.T) {
 	}
 	if got := before.CLI("DBSIZE"); got != "0" {
 		t.Errorf("the server before has %s keys, want none", got)
+	}
+}
+
+// TestBus_FollowsItsName: another server has come in place of the one before, which
+// lives and keeps its connections. Who does not dial of itself is at the other one soon
+// too, and no call is cut off that waits.
+func TestBus_FollowsItsName(t *testing.T) {
+	t.Parallel()
+	ctx, before, after := t.Context(), redistest.Start(t), redistest.Start(t)
+	var named atomic.Pointer[redistest.Server]
+	named.Store(before)
+	b := open(t, testConfig("redis://"+redistest.StartProxy(t, func(int) string { return named.Load().Addr() })), nil)
+	defer b.Close()
+	own := b.NewClient()
+	defer own.Close()
+	before.CLI("SET", "where", "before")
+	after.CLI("SET", "where", "after")
+	waited := make(chan error, 1)
+	go func() { waited <- own.BLPop(ctx, 0, "list").Err() }() // ends with own
+	redistest.Eventually(t, patience, func() error {
+		if list := before.CLI("CLIENT", "LIST"); !strings.Contains(list, "cmd=blpop") {
+			return errors.New("nobody waits")
+		}
+		return nil
+	})
+	for _, c := range []redis.UniversalClient{b.Commands(), own} {
+		if where := c.Get(ctx, "where").Val(); where != "before" {
+			t.Fatalf("begins %s the change", where)
+		}
+	}
+	named.Store(after)
+	for _, c := range []redis.UniversalClient{b.Commands(), own} {
+		redistest.Eventually(t, soon, func() error {
+			if where, err := c.Get(ctx, "where").Result(); where != "after" {
+				return fmt.Errorf("is still where it was %s the change: %w", where, err)
+			}
+			return nil
+		})
+	}
+	before.CLI("RPUSH", "list", "x")
+	if err := wait(t, waited, "answer"); err != nil {
+		t.Errorf("the call that waits: %v", err)
+	}
+}
+
+// TestLink_ADeadSentinel: the one that the link asks hangs when another has a new
+// master. The master before lives, and so says nothing of it.
+func TestLink_ADeadSentinel(t *testing.T) {
+	t.Parallel()
+	s := startSentinel(t)
+	other := redistest.StartSentinel(t, "main", s.master)
+	other.Kill() // so that the link asks the first
+	cfg := testConfig("redis+sentinel://" + s.sentinel.Addr() + "," + other.Addr() + "/main")
+	cfg.HealthInterval = time.Hour // nobody waits for a silence
+	connected(t, cfg, nil)
+	other.Restart()
+	s.sentinel.Pause()
+	s.replica.CLI("REPLICAOF", "NO", "ONE")
+	moveSentinel(other, s.replica)
+	begin := time.Now()
+	redistest.Eventually(t, patience, func() error {
+		if list := s.replica.CLI("PUBSUB", "CHANNELS", "websocket:*"); list == "" {
+			return errors.New("nobody is subscribed at the new master")
+		}
+		return nil
+	})
+	t.Logf("subscribed %v after the failover", time.Since(begin))
+}
+
+// TestLink_EndsWithItsLooks: one that waits for an answer keeps nobody.
+func TestLink_EndsWithItsLooks(t *testing.T) {
+	t.Parallel()
+	server := redistest.Start(t)
+	var dialed atomic.Int64
+	cfg := testConfig("redis://" + redistest.StartProxy(t, func(n int) string {
+		dialed.Store(int64(n) + 1)
+		return server.Addr()
+	}))
+	cfg.HealthInterval = time.Hour // nobody waits for a silence
+	b := connected(t, cfg, nil)
+	server.Pause()
+	defer server.Resume()
+	enough := dialed.Load() + 2
+	redistest.Eventually(t, patience, func() error {
+		if n := dialed.Load(); n < enough {
+			return fmt.Errorf("%d connections, want %d", n, enough)
+		}
+		return nil
+	})
+	begin := time.Now()
+	b.stop()
+	if took := time.Since(begin); took > time.Second {
+		t.Errorf("the link has taken %v to end", took)
 	}
 }

@@ -54,7 +54,7 @@ type link struct {
 	ctx    context.Context       // ends with the link; its cause says why
 	cancel context.CancelCauseFunc
 
-	watcher sync.WaitGroup // its last call may take watchInterval
+	watcher sync.WaitGroup // it and its looks, which end with ctx
 
 	// Owned by the reader.
 	readAt    time.Time // when the last read returned
@@ -248,7 +248,9 @@ func (l *link) pong(payload string) {
 		return
 	}
 	l.bus.counters.connects.Add(1)
-	l.bus.setRoute(newRoute(l.bus.cfg, l.client, l.node))
+	to := newRoute(l.bus.cfg, l.client, l.node)
+	to.leave = func() { l.cancel(errGone) }
+	l.bus.setRoute(to)
 	channels, _ := l.interest.counts()
 	l.bus.status.back(channels)
 }

@@ -70,7 +70,11 @@ func (b *Bus) AckInbox(user, device string, offset uint64, done func(acked uint6
 // for what holds one for long: blocking reads, subscriptions. It retries
 // nothing. The caller closes it. For commands that are answered soon there is
 // Commands.
-func (b *Bus) NewClient() redis.UniversalClient { return newClient(b.target) }
+func (b *Bus) NewClient() redis.UniversalClient {
+	t := b.target // a copy
+	t.options.ConnMaxLifetime = t.lifetime()
+	return newClient(t)
+}
 
 // question asks the store something on a worker, and hands done the answer.
 func question[T any](b *Bus, done func(T, error), do func(context.Context, *stream.Store) (T, error)) error {

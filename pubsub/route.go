@@ -16,6 +16,7 @@ type route struct {
 	client redis.UniversalClient // asks and appends: node itself, or a client of the whole Cluster
 	store  *stream.Store
 	once   sync.Once // guards the scripts' loading
+	leave  func()    // ends the link
 }
 
 // newRoute returns the route of a link to node, one of client's servers.

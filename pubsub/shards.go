@@ -26,6 +26,9 @@ const (
 	maxMasters = 2000
 )
 
+// errGone is why the Bus's own link ends in a Cluster when its server is out of it.
+var errGone = errors.New("the cluster does not know the server any more")
+
 // shards is the node's interest in the live channels of logs in a Cluster,
 // where each is published at the master of its slot only, and heard there. It
 // has a shard, with a connection, for each master.
@@ -48,6 +51,8 @@ type shards struct {
 	owners  [numSlots]*shard  // never nil
 	nobody  *shard
 	refusal map[refusedSlot]struct{} // what was refused since the last look
+
+	gone map[string]struct{} // masters that the Cluster does not list any more; owned by run
 }
 
 // refusedSlot is a slot that a shard would not serve.
@@ -59,6 +64,7 @@ type refusedSlot struct {
 func newShards(b *Bus) *shards {
 	a := &shards{
 		bus: b, wake: make(chan struct{}, 1), masters: map[string]*shard{}, refusal: map[refusedSlot]struct{}{},
+		gone: map[string]struct{}{},
 	}
 	a.nobody = &shard{all: a, interest: newInterest()}
 	for slot := range a.owners {
@@ -147,6 +153,7 @@ func (a *shards) run(ctx context.Context) {
 			a.reload()
 		} else {
 			a.apply(ctx, slots, &links)
+			a.leave(slots)
 			a.tell(ctx)
 		}
 		pause(ctx, shapePause)
@@ -219,6 +226,7 @@ func (a *shards) apply(ctx context.Context, slots []redis.ClusterSlot, links *sy
 		switch {
 		case !serving[s]:
 			delete(a.masters, addr)
+			a.gone[addr] = struct{}{}
 			if s.cancel != nil {
 				s.cancel()
 			}
@@ -227,6 +235,25 @@ func (a *shards) apply(ctx context.Context, slots []redis.ClusterSlot, links *sy
 			link, s.cancel = context.WithCancel(ctx)
 			links.Go(func() { s.run(link) })
 		}
+	}
+}
+
+// leave ends the Bus's own link when its server was a master and is out of the Cluster:
+// it has been replaced, or removed, and may live on without hearing what is published
+// at the others. As a replica it would hear that.
+func (a *shards) leave(slots []redis.ClusterSlot) {
+	for _, r := range slots {
+		for _, n := range r.Nodes {
+			delete(a.gone, n.Addr)
+		}
+	}
+	if to := a.bus.outbox.route(); to != nil {
+		if _, gone := a.gone[to.node.Options().Addr]; gone {
+			to.leave()
+		}
+	}
+	if len(a.gone) > maxMasters { // in years
+		clear(a.gone)
 	}
 }
 

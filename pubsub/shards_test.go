@@ -255,6 +255,48 @@ func TestShards_InterestBeforeTheCluster(t *testing.T) {
 	}
 }
 
+// TestShards_TheBusLeavesWhoIsGone: the master that carries plain messages for this
+// node hangs, or is cut off, and another has taken over.
+func TestShards_TheBusLeavesWhoIsGone(t *testing.T) {
+	t.Parallel()
+	c := redistest.StartCluster(t, 3, 1)
+	cfg := clusterConfig(c)
+	cfg.HealthInterval = time.Hour // nobody waits for a silence
+	b := connected(t, cfg, nil)
+	at := func() string {
+		to := b.outbox.route()
+		if to == nil {
+			return ""
+		}
+		return to.node.Options().Addr
+	}
+	before := at()
+	redistest.Eventually(t, patience, func() error { // it has seen the Cluster with it
+		b.shards.mu.RLock()
+		defer b.shards.mu.RUnlock()
+		if b.shards.masters[before] == nil {
+			return fmt.Errorf("%s is no master that is known", before)
+		}
+		return nil
+	})
+	for _, n := range c.Primaries {
+		if n.Addr() == before {
+			n.Pause()
+			defer n.Resume()
+		}
+	}
+	redistest.Eventually(t, 2*patience, func() error {
+		b.shards.reload()
+		if now := at(); now == "" || now == before {
+			return fmt.Errorf("plain messages come by %q, want another than %q", now, before)
+		}
+		return nil
+	})
+	b.subscribe(t, KindRoom, "r")
+	redistest.Eventually(t, patience, func() error { return b.publish(t, KindRoom, "r", "x") })
+	b.inbox.waitFor(t, 1)
+}
+
 func TestShard_KnowsRefusals(t *testing.T) {
 	b := open(t, testConfig("redis+cluster://127.0.0.1:1"), nil)
 	defer b.Close()
