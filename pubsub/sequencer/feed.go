@@ -17,6 +17,7 @@ const (
 	feedCheck   = time.Second // it asks whether Redis is there, so often
 	feedChecks  = 3           // in vain until it asks over another connection
 	feedGrace   = 2           // more until it gives this one up, when that was answered
+	feedMoved   = 5           // in a row find another server in its place until it leaves one that still brings something
 	feedConfirm = 3 * time.Second
 )
 
@@ -198,18 +199,28 @@ func (f *feed) receive(ctx context.Context, server *redis.Client, sub *redis.Pub
 // keeps the subscription, and what it is sent waits in its sockets and is
 // published as soon as it goes on, to those who are still there. The connection
 // is dead if it stays silent although a new one is answered.
+//
+// A server that another has taken the place of is left when it brings nothing more,
+// and in the end although it does. What it has brought before is read first: who is
+// behind does not judge.
 func (f *feed) check(ctx context.Context, tick <-chan time.Time, server *redis.Client, sub *redis.PubSub) error {
-	last, inVain, answered := uint64(0), 0, 0
+	last, inVain, answered, elsewhere := uint64(0), 0, 0, 0
 	for {
 		select {
 		case <-ctx.Done():
 			return context.Cause(ctx)
 		case <-tick:
 		}
-		if f.moved(ctx, server) {
+		moved := f.moved(ctx, server)
+		now, reading := f.read.Load(), f.reading.Load()
+		quiet := reading && now == last
+		switch elsewhere++; {
+		case !moved, !reading && f.server() != "":
+			elsewhere = 0
+		case quiet, elsewhere >= feedMoved, f.server() == "":
 			return errMoved
 		}
-		if now := f.read.Load(); now != last || !f.reading.Load() {
+		if !quiet {
 			last, inVain, answered = now, 0, 0
 			continue
 		}
@@ -239,9 +250,9 @@ func (f *feed) answers(ctx context.Context) bool {
 // followed, which has lived through that: of a Cluster it says so itself, when it
 // was demoted or slots have moved, and would still bring all messages, but nobody
 // else would hear them in its order; one that Sentinel has replaced, and that cannot
-// hear of it, would bring nothing more.
+// hear of it, would bring nothing more, and is not asked about by who is behind.
 func (f *feed) moved(ctx context.Context, server *redis.Client) bool {
-	if f.where == "" {
+	if f.where == "" || f.server() != "" && !f.reading.Load() {
 		return false
 	}
 	ctx, cancel := context.WithTimeout(ctx, f.every)

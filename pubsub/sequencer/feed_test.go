@@ -13,7 +13,9 @@ import (
 	"time"
 
 	"github.com/redis/go-redis/v9"
+	"github.com/rs/zerolog"
 
+	"github.com/ginforge/gateway/pubsub"
 	"github.com/ginforge/gateway/pubsub/redistest"
 )
 
@@ -131,6 +133,50 @@ func TestFeed_WhoDoesNotReadDoesNotJudge(t *testing.T) {
 	c.alive(1 + feedChecks)
 	if n, err := c.gone(); !errors.Is(err, errSilent) || n < feedGrace {
 		t.Errorf("gave up after %d more: %v, want errSilent after %d or more", n, err, feedGrace)
+	}
+}
+
+// asked calls itself when a client asks for INFO.
+type asked func()
+
+func (asked) DialHook(next redis.DialHook) redis.DialHook { return next }
+
+func (asked) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.ProcessPipelineHook {
+	return next
+}
+
+func (a asked) ProcessHook(next redis.ProcessHook) redis.ProcessHook {
+	return func(ctx context.Context, cmd redis.Cmder) error {
+		if cmd.Name() == "info" {
+			a()
+		}
+		return next(ctx, cmd)
+	}
+}
+
+// TestFeed_WhoDoesNotReadDoesNotLeave: another server is in the place of the one that
+// the feed follows, which has brought more than the node has read, or brings more.
+func TestFeed_WhoDoesNotReadDoesNotLeave(t *testing.T) {
+	t.Parallel()
+	server := redistest.Start(t)
+	for name, bring := range map[string]uint64{"nothing more comes": 0, "more comes": 1} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			client := newClient(server.Addr())
+			f := testFeed(t, client)
+			f.where = "another"
+			client.AddHook(asked(func() { f.read.Add(bring) })) // between two ticks
+			c := f.checks(t, f.subscribed(t))
+			c.alive(3 * feedMoved) // it is behind
+			f.reading.Store(true)
+			least, most := 0, 1 // the last of those before may not be over
+			if bring > 0 {
+				least, most = feedMoved-1, feedMoved
+			}
+			if n, err := c.gone(); !errors.Is(err, errMoved) || n < least || n > most {
+				t.Errorf("left after %d more: %v, want errMoved after %d to %d", n, err, least, most)
+			}
+		})
 	}
 }
 
@@ -291,16 +337,13 @@ func TestFeed_AnotherServerInItsPlace(t *testing.T) {
 	t.Parallel()
 	servers := []*redistest.Server{redistest.Start(t), redistest.Start(t)}
 	var at atomic.Int32
-	client := redis.NewClient(&redis.Options{
-		MaxRetries: -1, Protocol: 2, ContextTimeoutEnabled: true,
-		Dialer: func(ctx context.Context, network, _ string) (net.Conn, error) {
-			var d net.Dialer
-			return d.DialContext(ctx, network, servers[at.Load()].Addr())
-		},
-		ConnMaxLifetime: time.Millisecond, // a client that has heard of the other uses no old connection
-	})
-	t.Cleanup(func() { _ = client.Close() })
-	f := testFeed(t, client)
+	url := "redis://" + redistest.StartProxy(t, func(int) string { return servers[at.Load()].Addr() })
+	bus, err := pubsub.Open(pubsub.Config{URL: url}, func(pubsub.Delivery) {}, zerolog.Nop())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer bus.Close()
+	f := testFeed(t, bus.NewClient().(*redis.Client))
 	brings := make(chan heard)
 	f.start(t.Context(), brings)
 	defer f.cancel()
