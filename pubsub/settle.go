@@ -82,6 +82,20 @@ func (s *settling) settled(now time.Time) (history string, ok bool) {
 	return s.history, s.known && !s.moved && !s.until.After(now)
 }
 
+// Settled returns the replication history of the server that this node is subscribed
+// at, "" if it has not said. It reports false while there is none, and when appends have
+// to wait there: other nodes may still be at the server before, and not hear what is
+// published. In a Cluster, where any master brings it to all, there is no such time.
+func (b *Bus) Settled() (history string, ok bool) {
+	if b.shards != nil {
+		return "", true
+	}
+	if b.outbox.route() == nil {
+		return "", false
+	}
+	return b.settling.settled(time.Now())
+}
+
 // settlingOf returns the settling of the server that has a log.
 func (b *Bus) settlingOf(k stream.Key) *settling {
 	if b.shards == nil {

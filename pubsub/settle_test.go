@@ -255,3 +255,33 @@ func TestWaiting_EachServerHasItsTime(t *testing.T) {
 		}
 	})
 }
+
+// TestBus_SettledWhereItIsSubscribed, and not while it is subscribed nowhere, or when
+// appends wait.
+func TestBus_SettledWhereItIsSubscribed(t *testing.T) {
+	t.Parallel()
+	server := redistest.Start(t)
+	own := func() string { return infoField(server.CLI("INFO", "replication"), "master_replid") }
+	b := connected(t, testConfig(server.URL()), nil)
+	if history, ok := b.Settled(); !ok || history == "" || history != own() {
+		t.Errorf("Settled = %q, %v, want the server's %q", history, ok, own())
+	}
+	b.settling.begin(time.Hour)
+	if _, ok := b.Settled(); ok {
+		t.Error("settled while appends wait")
+	}
+	b.settling.begin(0)
+	server.Kill()
+	b.waitConnected(t, false)
+	if _, ok := b.Settled(); ok {
+		t.Error("settled while it is subscribed nowhere")
+	}
+	server.Restart()
+	b.waitConnected(t, true)
+	redistest.Eventually(t, patience, func() error {
+		if history, ok := b.Settled(); !ok || history != own() {
+			return fmt.Errorf("Settled = %q, %v, want the new server's %q", history, ok, own())
+		}
+		return nil
+	})
+}

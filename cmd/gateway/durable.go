@@ -44,7 +44,7 @@ func (n *node) newDurable(rules *session.Config) (err error) {
 	}
 	if n.cfg.Intake.Enabled {
 		n.durable.intake, err = intake.New(intake.Config{
-			Node: n.cfg.Node, Prefix: n.cfg.Redis.Prefix, DedupeWindow: n.cfg.Intake.DedupeWindow,
+			Node: n.cfg.Node, Prefix: n.cfg.Redis.Prefix, DedupeWindow: n.cfg.Intake.DedupeWindow, Settled: n.bus.Settled,
 			Resolve: func(channel, text string, at time.Time) (intake.Message, error) {
 				return n.resolve(rules, channel, text, at)
 			},

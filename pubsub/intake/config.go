@@ -19,6 +19,10 @@ type Config struct {
 	// what is taken a second time is compared with the first. An error makes the
 	// entry poison, and says why.
 	Resolve func(channel, message string, at time.Time) (Message, error)
+	// Settled returns the replication history of the server where nodes hear what
+	// is published, "" if it does not say, and false while some may not be there
+	// yet. Entries without a log wait for it. nil: all always hear.
+	Settled func() (history string, ok bool)
 	// DedupeWindow is how long an id is remembered (2 minutes).
 	DedupeWindow time.Duration
 	// LeaseTTL is how long the entries wait after their taker has died (3 s).

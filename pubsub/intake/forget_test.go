@@ -2,6 +2,7 @@ package intake
 
 import (
 	"context"
+	"errors"
 	"regexp"
 	"strings"
 	"testing"
@@ -27,16 +28,23 @@ func (a *elsewhere) Append(ctx context.Context, batch []stream.Append) []stream.
 	return results
 }
 
+// historyOf returns the replication history of a system's server.
+func historyOf(t *testing.T, s *system) string {
+	t.Helper()
+	own := regexp.MustCompile(`master_replid:(\w+)`).FindStringSubmatch(s.redis.Info(t.Context(), "replication").Val())
+	if own == nil {
+		t.Fatal("the server does not say its history")
+	}
+	return own[1]
+}
+
 // TestIntake_ForgetsWhereItHasAppended: a server that has not taken the append does
 // not forget the entry.
 func TestIntake_ForgetsWhereItHasAppended(t *testing.T) {
 	t.Parallel()
 	s := newSystem(t, redistest.Start(t).Addr())
 	ctx := t.Context()
-	own := regexp.MustCompile(`master_replid:(\w+)`).FindStringSubmatch(s.redis.Info(ctx, "replication").Val())
-	if own == nil {
-		t.Fatal("the server does not say its history")
-	}
+	own := historyOf(t, s)
 	logs := &elsewhere{Store: s.store, history: "of-another"}
 	i, err := New(Config{Node: "n", Prefix: "websocket:", Resolve: resolve}, s.redis, nil, logs, zerolog.Nop())
 	if err != nil {
@@ -60,11 +68,11 @@ func TestIntake_ForgetsWhereItHasAppended(t *testing.T) {
 		}
 	}
 	entries := streams[0].Messages
-	if err := i.do(ctx, entries); err == nil || !strings.Contains(err.Error(), own[1]) {
-		t.Errorf("do at another server = %v, want an error that names %s", err, own[1])
+	if err := i.do(ctx, entries); err == nil || !strings.Contains(err.Error(), own) {
+		t.Errorf("do at another server = %v, want an error that names %s", err, own)
 	}
 	want("before", 2)
-	logs.history = own[1]
+	logs.history = own
 	if err := i.do(ctx, entries); err != nil {
 		t.Errorf("do at the same server = %v", err)
 	}
@@ -130,5 +138,103 @@ func TestIntake_ForgetsWhereItHasPublished(t *testing.T) {
 		for _, s := range []*system{before, after} {
 			s.redis.Del(ctx, "websocket:publish")
 		}
+	}
+}
+
+// TestIntake_PublishesWhereNodesHear: what has no log waits until the nodes are at the
+// server that commands go to.
+func TestIntake_PublishesWhereNodesHear(t *testing.T) {
+	t.Parallel()
+	s := newSystem(t, redistest.Start(t).Addr())
+	ctx := t.Context()
+	at, settled := "of-another", true
+	cfg := Config{
+		Node: "n", Prefix: "websocket:", Resolve: resolve,
+		Settled: func() (string, bool) { return at, settled },
+	}
+	i, err := New(cfg, s.redis, nil, s.store, zerolog.Nop())
+	if err != nil {
+		t.Fatal(err)
+	}
+	live := s.redis.Subscribe(ctx, "websocket:broadcast")
+	defer live.Close()
+	if _, err := live.Receive(ctx); err != nil {
+		t.Fatal(err)
+	}
+	do := func(what string, done bool) {
+		t.Helper()
+		entries := s.redis.XRange(ctx, "websocket:publish", "-", "+").Val()
+		err := i.do(ctx, entries)
+		if left := s.redis.XLen(ctx, "websocket:publish").Val(); (err == nil) != done || (left == 0) != done || len(entries) == 0 {
+			t.Errorf("%s: do = %v, and %d of %d entries are left", what, err, left, len(entries))
+		}
+		if !done && !errors.Is(err, stream.ErrSettling) {
+			t.Errorf("%s: do = %v, want ErrSettling", what, err)
+		}
+	}
+	s.add("channel", "room:chat:1", "message", "a")
+	do("a log, which its Appender looks after", true)
+	s.add("channel", "broadcast", "message", "b")
+	do("nodes are elsewhere", false)
+	at, settled = historyOf(t, s), false
+	do("some nodes may be", false)
+	settled = true
+	do("nodes are here", true)
+	at = ""
+	s.add("channel", "broadcast", "message", "c")
+	do("who can say", true)
+	for _, text := range []string{"b", "c"} {
+		if m, err := live.ReceiveMessage(ctx); err != nil || m.Payload != text {
+			t.Errorf("broadcast %v, %v, want %q", m, err, text)
+		}
+	}
+	if got, want := i.Stats(), (Stats{Taken: 3}); got != want {
+		t.Errorf("Stats = %+v, want %+v", got, want)
+	}
+}
+
+// late sends what is published to another server, as a failover does that comes just
+// before.
+type late struct{ to *redis.Client }
+
+func (late) DialHook(next redis.DialHook) redis.DialHook          { return next }
+func (late) ProcessHook(next redis.ProcessHook) redis.ProcessHook { return next }
+
+func (h late) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.ProcessPipelineHook {
+	return func(ctx context.Context, cmds []redis.Cmder) error {
+		pipe := h.to.Pipeline()
+		for _, cmd := range cmds {
+			_ = pipe.Process(ctx, cmd) // only puts it into the pipeline
+		}
+		_, err := pipe.Exec(ctx)
+		return err
+	}
+}
+
+// TestIntake_PublishesWhereItHasAsked: the server after a failover does not take for
+// done what it would have published when nobody was there.
+func TestIntake_PublishesWhereItHasAsked(t *testing.T) {
+	t.Parallel()
+	ctx := t.Context()
+	before, after := newSystem(t, redistest.Start(t).Addr()), newSystem(t, redistest.Start(t).Addr())
+	if err := onceScript.Load(ctx, after.redis).Err(); err != nil {
+		t.Fatal(err)
+	}
+	commands := before.client()
+	commands.AddHook(late{after.redis})
+	i, err := New(Config{Node: "n", Prefix: "websocket:", Resolve: resolve}, commands, nil, before.store, zerolog.Nop())
+	if err != nil {
+		t.Fatal(err)
+	}
+	before.add("channel", "broadcast", "message", "b")
+	entries := before.redis.XRange(ctx, "websocket:publish", "-", "+").Val()
+	if err := i.do(ctx, entries); err == nil || !strings.Contains(err.Error(), "SETTLING") {
+		t.Errorf("do over a failover = %v, want an error", err)
+	}
+	if keys := after.redis.Keys(ctx, "*").Val(); len(keys) > 0 {
+		t.Errorf("the server after it has %q, want nothing", keys)
+	}
+	if n := before.redis.XLen(ctx, "websocket:publish").Val(); n != 1 {
+		t.Errorf("%d entries are left, want 1", n)
 	}
 }

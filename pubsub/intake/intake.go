@@ -194,11 +194,14 @@ func (i *Intake) do(ctx context.Context, messages []redis.XMessage) error {
 	if err != nil {
 		return err
 	}
+	if len(plain) > 0 && !i.heard(history) {
+		return fmt.Errorf("intake: publish: %w", stream.ErrSettling)
+	}
 	done, err := i.appendAll(ctx, logged)
 	if err != nil {
 		return err
 	}
-	later, err := i.publish(ctx, plain)
+	later, err := i.publish(ctx, plain, history)
 	if err != nil {
 		return err
 	}

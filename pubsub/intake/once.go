@@ -10,13 +10,20 @@ import (
 	"github.com/ginforge/gateway/pubsub/stream"
 )
 
-// onceScript publishes a message that has no log, unless it was before.
+// onceScript publishes a message that has no log, unless it was before, or the server
+// is another than the one where nodes hear it.
 //
 // KEYS: the place of the last entry that was published, a dedupe key
-// ARGV: place, how long that is kept (ms), window (ms), channel, payload
+// ARGV: place, how long that is kept (ms), window (ms), channel, payload, the
+// replication history of that server, or ""
 // returns "1" when it was published, "0" for a duplicate, or the last place when
-// that is later
+// that is later; the error SETTLING names the server's own history
 var onceScript = redis.NewScript(`
+if ARGV[6] ~= '' then
+  local info = redis.pcall('INFO', 'replication')
+  local own = type(info) == 'string' and string.match(info, 'master_replid:(%w+)')
+  if own and own ~= ARGV[6] then return redis.error_reply('SETTLING ' .. own) end
+end
 local last = redis.call('GET', KEYS[1]) or ''
 if redis.call('EXISTS', KEYS[2]) == 1 or ARGV[1] == last then
   if ARGV[1] > last then redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2]) end
@@ -32,9 +39,20 @@ return '1'
 // lastKept is how long the place of the last published entry is kept.
 const lastKept = 30 * 24 * time.Hour
 
-// publish publishes entries without a log, in their order, in one round trip. It
-// returns those that seem to come too late.
-func (i *Intake) publish(ctx context.Context, entries []entry) (late []entry, err error) {
+// heard reports whether nodes hear what is published at the server with that history.
+// Where one of the two is not said nobody can tell, and a new link counts as one to
+// another server.
+func (i *Intake) heard(history string) bool {
+	if i.cfg.Settled == nil {
+		return true
+	}
+	at, ok := i.cfg.Settled()
+	return ok && (at == history || at == "" || history == "")
+}
+
+// publish publishes entries without a log, in their order, in one round trip, at the
+// server with that history. It returns those that seem to come too late.
+func (i *Intake) publish(ctx context.Context, entries []entry, history string) (late []entry, err error) {
 	if len(entries) == 0 {
 		return nil, nil
 	}
@@ -47,7 +65,7 @@ func (i *Intake) publish(ctx context.Context, entries []entry) (late []entry, er
 	for n, e := range entries {
 		keys := []string{once + "last", once + "seen:" + e.channel + ":" + stream.Token(e.key())}
 		answers[n] = onceScript.EvalSha(ctx, pipe, keys, e.place, lastKept.Milliseconds(),
-			i.cfg.DedupeWindow.Milliseconds(), i.cfg.Prefix+e.channel, e.message.Payload)
+			i.cfg.DedupeWindow.Milliseconds(), i.cfg.Prefix+e.channel, e.message.Payload, history)
 	}
 	if _, err := pipe.Exec(ctx); err != nil {
 		return nil, fmt.Errorf("intake: publish: %w", err)
