@@ -2,6 +2,8 @@ package presence
 
 import (
 	"context"
+	"errors"
+	"maps"
 	"slices"
 )
 
@@ -15,18 +17,23 @@ import (
 // is, as after a gap of which the stream does not tell.
 const maxGuessed = 16384
 
+// askAgain is in how many looks users are asked about once who look offline, and may not
+// be: others write again within seconds whom they have.
+const askAgain = 5
+
 // Guessed notes users whom clients were told to be offline because they are not at this
 // node, when Redis could not be asked. It never waits, and may be called from any
 // goroutine; call it when the clients have been told.
 func (p *Presence) Guessed(users []string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	p.guesses++
 	for _, u := range users {
 		if _, known := p.guessed[u]; !known && len(p.guessed) == maxGuessed {
 			p.guessedMore = true
 			return
 		}
-		p.guessed[u] = struct{}{}
+		p.guessed[u] = p.guesses
 	}
 }
 
@@ -37,42 +44,44 @@ func (p *Presence) correctGuesses(ctx context.Context) error {
 	if p.cfg.Connected != nil && !p.cfg.Connected() {
 		return nil
 	}
+	certain := p.calm() && p.lease.LongHeld(p.cfg.Grace) // before anybody is asked about
+	p.looks++
 	p.mu.Lock()
-	users := make([]string, 0, len(p.guessed))
-	for u := range p.guessed {
-		users = append(users, u)
-	}
 	p.gap.blind = p.gap.blind || p.guessedMore
 	p.guessedMore = false
+	var users []string
+	if certain || p.guesses != p.lookedAt || p.looks%askAgain == 0 {
+		users = slices.Collect(maps.Keys(p.guessed))
+	}
+	upTo := p.guesses
+	p.lookedAt = upTo
 	p.mu.Unlock()
-	certain := p.calm() && p.lease.LongHeld(p.cfg.Grace) // before they are asked about
+	var errs []error
 	for page := range slices.Chunk(users, retellPage) {
 		edges, err := p.howTheyAre(ctx, page)
-		if err != nil {
-			return err
+		errs = append(errs, err) // of some: in a Cluster one master may be away
+		online := slices.DeleteFunc(slices.Clone(edges), func(e Edge) bool { return !e.Online })
+		known := online
+		if certain {
+			known = edges
 		}
-		online := make([]Edge, 0, len(edges))
-		known := make([]string, 0, len(edges))
-		for _, e := range edges {
-			if e.Online {
-				online = append(online, e)
-			}
-			if e.Online || certain {
-				known = append(known, e.User)
-			}
-		}
-		p.forgetGuesses(known)
+		p.forgetGuesses(known, upTo)
 		p.tellMissed(online)
-		pause(ctx, retellPause)
+		if p.retellRest(ctx); ctx.Err() != nil {
+			break
+		}
 	}
-	return nil
+	return errors.Join(errs...)
 }
 
-// forgetGuesses ends keeping users in mind.
-func (p *Presence) forgetGuesses(users []string) {
+// forgetGuesses ends keeping users in mind, but for those who were guessed again since:
+// clients may have been told after Redis was asked.
+func (p *Presence) forgetGuesses(known []Edge, upTo uint64) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	for _, u := range users {
-		delete(p.guessed, u)
+	for _, e := range known {
+		if p.guessed[e.User] <= upTo {
+			delete(p.guessed, e.User)
+		}
 	}
 }

@@ -67,6 +67,62 @@ func TestGuessed_IsAskedAboutUntilItIsCertain(t *testing.T) {
 	}
 }
 
+// As long as it is not certain, who looks offline is asked about only now and then.
+func TestGuessed_IsAskedAboutNowAndThen(t *testing.T) {
+	onEach(t, func(t *testing.T, w *world) {
+		b, told := w.gone("b", Config{})
+		b.fresh.Store(true)
+		b.Guessed([]string{"u1"})
+		b.corrects()
+		w.node("a", Policy{}).set("u1", true)
+		for look := 1; look < askAgain; look++ {
+			if b.corrects(); b.looks%askAgain == 0 {
+				break
+			}
+			if got := told(); len(got) > 0 {
+				t.Errorf("at look %d it tells %q, want nothing yet", b.looks, got)
+			}
+		}
+		if got, want := told(), []string{"u1 online watchers"}; !slices.Equal(got, want) {
+			t.Errorf("then it tells %q, want %q", got, want)
+		}
+	})
+}
+
+// In a Cluster a master that does not answer keeps no others from being corrected.
+func TestGuessed_OneMasterIsAway(t *testing.T) {
+	onEach(t, func(t *testing.T, w *world) {
+		a := w.node("a", Policy{})
+		a.set("u1", true)
+		a.set("u2", true)
+		b, told := w.gone("b", Config{})
+		w.client.Set(t.Context(), "t:presence:{u1}", "no hash", 0) // HVALS is refused
+		b.Guessed([]string{"u1", "u2"})
+		if err := b.correctGuesses(t.Context()); err == nil {
+			t.Error("correctGuesses does not say that u1 could not be asked about")
+		}
+		if got, want := told(), []string{"u2 online watchers"}; !slices.Equal(got, want) {
+			t.Errorf("it tells %q, want %q", got, want)
+		}
+		if _, kept := b.guessed["u1"]; !kept || len(b.guessed) != 1 {
+			t.Errorf("it keeps %v in mind, want u1", b.guessed)
+		}
+	})
+}
+
+// A guess that was made while Redis was asked is kept.
+func TestGuessed_AGuessSinceIsKept(t *testing.T) {
+	t.Parallel()
+	p := &Presence{guessed: map[string]uint64{}}
+	p.Guessed([]string{"u1", "u2"})
+	upTo := p.guesses
+	p.Guessed([]string{"u1"})
+	p.forgetGuesses([]Edge{{User: "u1"}, {User: "u2"}}, upTo)
+	if _, kept := p.guessed["u1"]; !kept || len(p.guessed) != 1 {
+		t.Errorf("it keeps %v in mind, want u1", p.guessed)
+	}
+}
+
 // What is kept in mind is bounded: with more, everything is told as it is.
 func TestGuessed_IsBounded(t *testing.T) {
 	onEach(t, func(t *testing.T, w *world) {

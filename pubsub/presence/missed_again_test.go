@@ -23,7 +23,11 @@ func (h *noAnswer) ProcessHook(next redis.ProcessHook) redis.ProcessHook { retur
 func (h *noAnswer) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.ProcessPipelineHook {
 	return func(ctx context.Context, commands []redis.Cmder) error {
 		if len(commands) > 0 && commands[0].Name() == h.command {
-			return errors.New("no answer")
+			err := errors.New("no answer")
+			for _, c := range commands {
+				c.SetErr(err)
+			}
+			return err
 		}
 		return next(ctx, commands)
 	}

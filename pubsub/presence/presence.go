@@ -123,7 +123,11 @@ type Presence struct {
 	wake       chan struct{} // holds a token when dirty has something
 	admissions chan admission
 
-	gap    gap             // owned by the goroutine of follow
+	// Owned by the goroutine of follow.
+	gap      gap
+	looks    int    // at what was guessed
+	lookedAt uint64 // guesses, at the last one
+
 	unsure map[string]bool // lives whose users may have been compared before; of look
 	// servers is what Servers was last, and changed since when, in Unix nanoseconds.
 	servers, changed atomic.Int64
@@ -141,9 +145,11 @@ type Presence struct {
 	// unkept are edges that were published and are not in the stream yet.
 	unkept   []string
 	lastKept string // the entry written last, until look has trimmed the stream
-	// guessed are users of whom clients were told what this node alone knew;
-	// guessedMore is set when there were too many.
-	guessed     map[string]struct{}
+	// guessed are users of whom clients were told what this node alone knew, with the
+	// number of the call that has said so last, of guesses; guessedMore is set when
+	// there were too many.
+	guessed     map[string]uint64
+	guesses     uint64
 	guessedMore bool
 
 	// deciding is held by the two goroutines that change devices in Redis, each
@@ -167,7 +173,7 @@ func New(cfg Config, client redis.UniversalClient, node Node, lease Lease, log z
 		unasked:    map[string][]string{},
 		pending:    map[string][]string{},
 		unsure:     map[string]bool{},
-		guessed:    map[string]struct{}{},
+		guessed:    map[string]uint64{},
 	}, nil
 }
 

@@ -100,28 +100,39 @@ func (p *Presence) retellUsers(ctx context.Context, users []string) error {
 		return errCutOff
 	}
 	p.tellMissed(edges)
-	pause(ctx, retellPause*time.Duration(max(1, len(p.lease.Lives()))))
+	p.retellRest(ctx)
 	return ctx.Err()
 }
 
-// howTheyAre asks Redis, and this node, how things are with users.
+// retellRest is the pause after a page, longer with more nodes.
+func (p *Presence) retellRest(ctx context.Context) {
+	pause(ctx, retellPause*time.Duration(max(1, len(p.lease.Lives()))))
+}
+
+// howTheyAre asks Redis, and this node, how things are with users. With an error it
+// returns those of whom it is known: in a Cluster one master may not answer.
 func (p *Presence) howTheyAre(ctx context.Context, users []string) ([]Edge, error) {
 	pipe := p.client.Pipeline()
 	fields := make([]*redis.StringSliceCmd, len(users))
 	for i, u := range users {
 		fields[i] = pipe.HVals(ctx, p.presenceKey(u))
 	}
-	if _, err := pipe.Exec(ctx); err != nil {
-		return nil, fmt.Errorf("presence: how users are: %w", err)
+	_, err := pipe.Exec(ctx)
+	if err != nil {
+		err = fmt.Errorf("presence: how users are: %w", err)
 	}
-	edges := make([]Edge, len(users))
+	edges := make([]Edge, 0, len(users))
 	for i, u := range users {
-		edges[i] = edgeOf(u, fields[i].Val())
-		if s := p.node.State(u); s.Here && !edges[i].Online {
-			edges[i].Online, edges[i].Name = true, s.Name // about to be written
+		if fields[i].Err() != nil {
+			continue
 		}
+		e := edgeOf(u, fields[i].Val())
+		if s := p.node.State(u); s.Here && !e.Online {
+			e.Online, e.Name = true, s.Name // about to be written
+		}
+		edges = append(edges, e)
 	}
-	return edges, nil
+	return edges, err
 }
 
 // edgeOf is how things are with a user, by the fields of its hash. It has no id, since
