@@ -52,28 +52,24 @@ func sizes(results []*Result) []size {
 // growth shows how costs grow with the number of connections; nil when the
 // results have fewer than two of these. A process needs some memory before the
 // first connection and some more with the first thousand, whatever their number:
-// what a further one takes is the difference to the size before.
+// what a further one takes is counted from the smallest size on.
 func growth(results []*Result) *pageSection {
 	all := sizes(results)
 	if len(all) < 2 {
 		return nil
 	}
-	resident, further := []string{"resident B in all"}, []string{"B/further connection"}
+	resident, further := []string{"resident B in all"}, []string{fmt.Sprintf("B/connection over %d", all[0].connections)}
 	cpu, ratio := []string{cpuPerDelivery.title}, []string{"CPU/floor"}
 	p := &pageSection{
 		Scenario: "growth", What: "what the same costs with other numbers of connections", Rounds: 1,
 	}
-	var before *size
 	for i := range all {
 		s := &all[i]
 		p.Targets = append(p.Targets, strconv.Itoa(s.connections)+" connections")
 		resident = append(resident, orNothing(whole, s.resident()))
-		further = append(further, orNothing(whole, s.further(before)))
+		further = append(further, orNothing(whole, s.further(&all[0])))
 		cpu = append(cpu, orNothing(hundredth, s.cpu(s.fanout)))
 		ratio = append(ratio, orNothing(hundredth, s.cpu(s.fanout)/s.cpu(s.floor)))
-		if len(s.idle) > 0 {
-			before = s
-		}
 	}
 	p.Lines = [][]string{resident, further, cpu, ratio}
 	return p
@@ -94,12 +90,10 @@ func number(f figure, results []*Result) float64 {
 	return math.NaN()
 }
 
-// further is what each connection takes that before does not have.
-func (s *size) further(before *size) float64 {
-	if before == nil {
-		return math.NaN()
-	}
-	return (s.resident() - before.resident()) / float64(s.connections-before.connections)
+// further is what each connection takes that the smallest size does not have; NaN
+// for that itself.
+func (s *size) further(smallest *size) float64 {
+	return (s.resident() - smallest.resident()) / float64(s.connections-smallest.connections)
 }
 
 // orNothing formats a number, and NaN as nothing.

@@ -32,7 +32,7 @@ func TestGrowth_ShowsWhatAFurtherConnectionTakes(t *testing.T) {
 	})
 	want := [][]string{
 		{"resident B in all", "200000", "390000"},
-		{"B/further connection", "", "950"},
+		{"B/connection over 100", "", "950"},
 		{"CPU µs/delivery", "11.00", "12.00"},
 		{"CPU/floor", "", "1.20"},
 	}

@@ -111,6 +111,10 @@ func (f *chaosFlags) runs(ctx context.Context, doc *bench.Document) error {
 			errs = append(errs, fmt.Errorf("%s: %w", topology, err))
 			result.Notes = append(result.Notes, err.Error())
 		}
+		if c := result.Chaos; c != nil && len(f.redis) > 1 { // the table comes when all are done
+			o.Report.Say("%s: of %d deliveries %d lost, %d duplicated, %d out of order; %d presence errors, %d flaps",
+				topology, c.Due, c.Lost, c.Duplicated, c.OutOfOrder, c.Presence.Errors, c.Presence.Flaps)
+		}
 		if ctx.Err() != nil {
 			break
 		}
