@@ -69,6 +69,7 @@ const (
 	grace      = 2 * time.Second
 	lease      = 10 * time.Second // of a node
 	slack      = 2 * time.Second  // that news has besides
+	closing    = 5 * time.Second  // engine.close_timeout
 	calm       = 6 * time.Second  // after a loss of Redis: presence compares for 5 s, and looks once a second
 	awayEvery  = 5 * time.Minute  // how often each client leaves for a while
 	burstSize  = 400              // messages that pour into a room whose readers have stopped

@@ -2,6 +2,7 @@ package chaos
 
 import (
 	"errors"
+	"maps"
 	"reflect"
 	"slices"
 	"strings"
@@ -135,15 +136,26 @@ func TestOptions_Validate(t *testing.T) {
 }
 
 func TestSince(t *testing.T) {
-	rates, total, ok := since(map[string]int64{"get": 10, "set": 5}, map[string]int64{"get": 30, "set": 5, "xadd": 4}, 2)
-	if !ok || total != 12 || len(rates) != 2 || rates["get"] != 10 || rates["xadd"] != 2 {
-		t.Errorf("since = %v, %v, %v", rates, total, ok)
+	began := time.Now()
+	at := func(seconds time.Duration, commands map[string]int64, masters ...string) reading {
+		return reading{at: began.Add(seconds * time.Second), commands: commands, masters: masters}
 	}
-	if _, _, ok := since(map[string]int64{"get": 10}, map[string]int64{"get": 3}, 1); ok {
-		t.Error("a server that has begun to count anew gives a rate")
+	last := at(0, map[string]int64{"get": 10, "set": 5}, "a", "b")
+	rates, total, ok := since(last, at(2, map[string]int64{"get": 30, "set": 5, "xadd": 4}, "a", "b"))
+	if want := map[string]float64{"get": 10, "xadd": 2}; !ok || total != 12 || !maps.Equal(rates, want) {
+		t.Errorf("since() = %v, %v, %v, want %v, 12, true", rates, total, ok, want)
 	}
-	if _, _, ok := since(nil, map[string]int64{"get": 3}, 1); ok {
-		t.Error("a first look gives a rate")
+	for name, now := range map[string]reading{
+		"a server that counts anew": at(1, map[string]int64{"get": 3}, "a", "b"),
+		"other masters":             at(1, map[string]int64{"get": 900, "set": 9}, "a", "c"),
+		"Redis does not answer":     at(1, nil),
+	} {
+		if _, _, ok := since(last, now); ok {
+			t.Errorf("since() makes a rate of %s", name)
+		}
+	}
+	if _, _, ok := since(reading{}, last); ok {
+		t.Error("since() makes a rate of nothing")
 	}
 }
 

@@ -60,7 +60,7 @@ func (r *run) start(ctx context.Context) error {
 		return err
 	}
 	r.book = ledger.New(time.Now)
-	r.presence = ledger.NewPresence(time.Now, ledger.Times{Lease: lease, Grace: grace, Slack: slack, Calm: calm})
+	r.presence = ledger.NewPresence(time.Now, ledger.Times{Lease: lease, Grace: grace, Slack: slack, Calm: calm, Close: closing})
 	rooms := make([]target, r.rooms())
 	logs := make([]int, len(rooms))
 	for i := range rooms {

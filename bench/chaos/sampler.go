@@ -2,6 +2,7 @@ package chaos
 
 import (
 	"context"
+	"slices"
 	"sync"
 	"time"
 
@@ -111,7 +112,7 @@ func (s *sampler) sampleAgain(ctx context.Context) {
 		}
 		// Redis is asked first: a server that hangs takes a while to say so.
 		now := s.count(ctx)
-		rates, total, ok := since(last.commands, now.commands, now.at.Sub(last.at).Seconds())
+		rates, total, ok := since(last, now)
 		if now.commands != nil {
 			last = now
 		}
@@ -132,35 +133,38 @@ func (s *sampler) sampleAgain(ctx context.Context) {
 type reading struct {
 	at        time.Time
 	commands  map[string]int64 // nil: Redis could not be asked
+	masters   []string         // who have counted these
 	delivered int
 }
 
 // count asks Redis.
 func (s *sampler) count(ctx context.Context) reading {
-	commands, err := s.redis.Commands(ctx)
+	commands, masters, err := s.redis.Commands(ctx)
 	if err != nil || len(commands) == 0 {
 		commands = nil
 	}
-	return reading{at: time.Now(), commands: commands}
+	return reading{at: time.Now(), commands: commands, masters: masters}
 }
 
 // minApart is how many seconds there must be between two counts for a rate: after
 // a server has hung, two may come close together.
 const minApart = 0.5
 
-// since turns counts into rates; ok is false when there are none, and when servers
-// have begun to count anew.
-func since(last, now map[string]int64, seconds float64) (rates map[string]float64, total float64, ok bool) {
-	if last == nil || now == nil || seconds < minApart {
+// since turns counts into rates; ok is false when there are none, when other servers
+// are masters now, and when one has begun to count anew.
+func since(last, now reading) (rates map[string]float64, total float64, ok bool) {
+	seconds := now.at.Sub(last.at).Seconds()
+	if last.commands == nil || now.commands == nil || seconds < minApart || !slices.Equal(last.masters, now.masters) {
 		return nil, 0, false
 	}
 	rates = make(map[string]float64)
-	for name, n := range now {
-		if n < last[name] {
+	for name, n := range now.commands {
+		before := last.commands[name]
+		if n < before {
 			return nil, 0, false
 		}
-		if n > last[name] {
-			rates[name] = float64(n-last[name]) / seconds
+		if n > before {
+			rates[name] = float64(n-before) / seconds
 			total += rates[name]
 		}
 	}

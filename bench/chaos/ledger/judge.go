@@ -50,12 +50,18 @@ func (p *Presence) Mend(node int, leased bool) {
 // left it so shortly before that others may not know, or when the node had lost Redis
 // and did not say again by then who is offline.
 func (p *Presence) wasThereLocked(t *truth, node int, since time.Time) bool {
+	return t.at[node] > 0 || t.left[node].After(p.untoldLocked(node, since).Add(-p.times.usual()))
+}
+
+// untoldLocked is since when a node has not said who is offline, at that time.
+func (p *Presence) untoldLocked(node int, at time.Time) time.Time {
+	since := at
 	for _, s := range []span{p.calm[node], p.allCalm} {
-		if s.until.Add(p.times.Slack).After(since) && s.from.Before(since) {
+		if s.until.Add(p.times.Slack).After(at) && s.from.Before(since) {
 			since = s.from
 		}
 	}
-	return t.at[node] > 0 || t.left[node].After(since.Add(-p.times.usual()))
+	return since
 }
 
 // RedisAway says that from now on, until RedisBack, nobody hears of what changes.
@@ -80,7 +86,7 @@ func (p *Presence) RedisBack() {
 	}
 	for _, w := range p.watchers {
 		for _, v := range w.views {
-			if v.asked.After(p.away) { // of a node that could ask nobody
+			if p.toldWhileAwayLocked(v) {
 				v.until = until
 			}
 		}
@@ -112,16 +118,29 @@ func (p *Presence) excuseLocked(t *truth, lapsed bool) {
 // missedLocked reports whether what is known of a user may be wrong because Redis is
 // away.
 func (p *Presence) missedLocked(t *truth) bool {
-	return p.times.lapsed(p.now().Sub(p.away)) || t.changed.After(p.away.Add(-p.times.usual()))
+	since := p.away
+	for node := range t.left {
+		if untold := p.untoldLocked(node, p.away); t.connections == 0 && untold.Before(since) {
+			since = untold
+		}
+	}
+	return p.times.lapsed(p.now().Sub(p.away)) || t.changed.After(since.Add(-p.times.usual()))
+}
+
+// toldWhileAwayLocked reports whether what a watcher believes comes from a node that
+// could ask nobody, or is that somebody has come whose welcome waits for Redis.
+func (p *Presence) toldWhileAwayLocked(v *view) bool {
+	return v.asked.After(p.away) || v.online && v.changed.After(p.away)
 }
 
 // Numb says that for a time a user's client reads nothing, so that its connection may
-// have ended without its knowing.
+// have ended without its knowing; and when it leaves, what waits for it keeps the
+// connection for a while.
 func (p *Presence) Numb(user string, d time.Duration) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if t := p.users[user]; t != nil {
-		t.until = p.now().Add(d + p.times.usual())
+		t.until = p.now().Add(d + p.times.Close + p.times.usual())
 	}
 }
 
@@ -170,7 +189,7 @@ func (p *Presence) Check() {
 			if t.connections == 0 {
 				due = latest(due, p.calmLocked(t, w).Add(p.times.Slack))
 			}
-			blind := deaf || p.concernedLocked(t) || !p.away.IsZero() && v.asked.After(p.away)
+			blind := deaf || p.concernedLocked(t) || !p.away.IsZero() && p.toldWhileAwayLocked(v)
 			p.result.Watched += passed
 			if !blind && now.After(due) {
 				p.result.Judged += passed

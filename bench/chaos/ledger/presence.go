@@ -56,6 +56,7 @@ type Times struct {
 	Grace time.Duration // until a user who has gone is offline
 	Slack time.Duration // for everything else
 	Calm  time.Duration // after a loss of Redis, until a node says again who is offline
+	Close time.Duration // that a node waits with closing for a client that reads nothing
 }
 
 // usual is how long a change may take to be known, without a fault.

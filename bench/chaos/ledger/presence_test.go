@@ -7,7 +7,7 @@ import (
 
 // times are the tests': what changes must be known after 4 s, and after 14 s when a
 // lease has to run out first.
-var times = Times{Lease: 10 * time.Second, Grace: 2 * time.Second, Slack: 2 * time.Second, Calm: 5 * time.Second}
+var times = Times{Lease: 10 * time.Second, Grace: 2 * time.Second, Slack: 2 * time.Second, Calm: 5 * time.Second, Close: 3 * time.Second}
 
 // pstage is a watcher "w" at node 0 that watches ann, who is at node 1, and bob, who
 // was never there.
@@ -342,6 +342,37 @@ func TestPresence_Faults(t *testing.T) {
 			s.clock.advance(2 * time.Second)
 			s.Check()
 		}, want: wrong(time.Second)},
+		"Redis is away again before her node says that she has gone": {play: func(s *pstage) {
+			s.clock.advance(time.Minute)
+			s.RedisAway()
+			s.RedisBack()
+			s.Went("ann", 1)
+			s.after(6 * time.Second)
+			s.RedisAway()
+			s.after(4 * time.Second)
+			s.RedisBack()
+			s.after(6 * time.Second)
+			s.clock.advance(2 * time.Second)
+			s.Check()
+		}, want: wrong(time.Second)},
+		"Redis is away long after she has gone": {play: func(s *pstage) {
+			s.goes()
+			s.clock.advance(5 * time.Second)
+			s.RedisAway()
+			s.Check()
+		}, want: wrong(time.Second)},
+		"told that she comes before she is welcome, which waits for Redis": {play: func(s *pstage) {
+			s.goes()
+			s.clock.advance(2 * time.Second)
+			s.told(false)
+			s.clock.advance(time.Minute)
+			s.RedisAway()
+			s.told(true)
+			s.after(5 * time.Second)
+			s.Came("ann", 1)
+			s.RedisBack()
+			s.after(time.Second)
+		}, want: PresenceResult{Edges: 2}},
 		"asked while Redis was away": {play: func(s *pstage) {
 			s.clock.advance(time.Minute)
 			s.RedisAway()
@@ -356,7 +387,7 @@ func TestPresence_Faults(t *testing.T) {
 			s.clock.advance(time.Minute)
 			s.Numb("ann", 5*time.Second)
 			s.told(false)
-			s.after(8 * time.Second)
+			s.after(11 * time.Second)
 		}, want: PresenceResult{Edges: 1}},
 		"the watcher reads nothing for a while": {play: func(s *pstage) {
 			s.goes()

@@ -153,13 +153,14 @@ func (s *Set) Masters(ctx context.Context) []*Server {
 }
 
 // Commands returns how often each command was called at the masters since they
-// were started.
-func (s *Set) Commands(ctx context.Context) (map[string]int64, error) {
-	total := make(map[string]int64)
+// were started, and which these are.
+func (s *Set) Commands(ctx context.Context) (total map[string]int64, masters []string, err error) {
+	total = make(map[string]int64)
 	for _, server := range s.Masters(ctx) {
+		masters = append(masters, server.Name)
 		text, err := server.admin.Info(ctx, "commandstats").Result()
 		if err != nil {
-			return nil, fmt.Errorf("redises: commands of %s: %w", server.Name, err)
+			return nil, nil, fmt.Errorf("redises: commands of %s: %w", server.Name, err)
 		}
 		for line := range strings.Lines(text) {
 			name, rest, _ := strings.Cut(strings.TrimPrefix(line, "cmdstat_"), ":")
@@ -169,7 +170,7 @@ func (s *Set) Commands(ctx context.Context) (map[string]int64, error) {
 			}
 		}
 	}
-	return total, nil
+	return total, masters, nil
 }
 
 // WaitHealthy waits until every server is up and in its role.
