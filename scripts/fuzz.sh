@@ -9,6 +9,7 @@ fuzztime=${FUZZTIME:-10s}
 
 log=$(mktemp)
 trap 'rm -f "$log"' EXIT
+trap 'exit 130' INT # go test takes it as its own end, and the shell would go on
 
 # fuzz runs one target; it is false where the target failed.
 fuzz() {
