@@ -86,11 +86,12 @@ func TestIntake_SetsPoisonAsideOnce(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		for n := range 3 {
+		const all, middle = 3 * poisonPage, poisonPage + 1
+		for n := range all {
 			s.add("channel", "moon", "message", fmt.Sprint(n))
 		}
 		entries := s.redis.XRange(ctx, "websocket:publish", "-", "+").Val()
-		for _, batch := range [][]redis.XMessage{entries[1:2], entries, entries[:1], entries} {
+		for _, batch := range [][]redis.XMessage{entries[middle : middle+1], entries, entries[:1], entries} {
 			if err := i.do(ctx, batch); err != nil {
 				t.Errorf("do = %v", err)
 			}
@@ -99,8 +100,13 @@ func TestIntake_SetsPoisonAsideOnce(t *testing.T) {
 		for _, m := range s.redis.XRange(ctx, "websocket:publish:dead", "-", "+").Val() {
 			got[m.Values["message"]]++
 		}
-		if len(got) != 3 || got["0"] != 1 || got["1"] != 1 || got["2"] != 1 {
-			t.Errorf("set aside are %v, want each once", got)
+		for n := range all {
+			if count := got[fmt.Sprint(n)]; count != 1 {
+				t.Errorf("%d was set aside %d times, want once", n, count)
+			}
+		}
+		if got, want := i.Stats(), (Stats{Poison: all, Duplicates: 1 + 1 + all}); got != want {
+			t.Errorf("Stats = %+v, want %+v", got, want)
 		}
 	})
 }
