@@ -203,6 +203,31 @@ describe.concurrent("the console", () => {
     await operator.sees("ann is not connected.");
   });
 
+  test("shows what was asked for last, whatever is answered last", async ({ nodes }) => {
+    const { a, b, context, visitor } = nodes;
+    await visitor(b, "ann");
+    await visitor(b, "bob");
+    const operator = await Operator.open(await context(), a);
+    await operator.find("ann");
+    await operator.sees("Devices of ann");
+    const ann = await operator.hold(/\/users\/ann\/devices$/);
+    await operator.page.getByRole("button", { name: /^Disconnect/ }).click();
+    await ann.made();
+    await operator.find("bob");
+    await operator.sees("Devices of bob");
+    await ann.answer();
+    expect(await operator.page.getByText("Devices of bob").count()).toBe(1);
+
+    await operator.follow("order-41");
+    await operator.sees("nothing has happened to it yet");
+    const look = await operator.hold(/\/trace\/order-41$/);
+    await look.made();
+    await operator.follow("abc");
+    await operator.sees("want 4 to 128 bytes");
+    await look.answer();
+    expect(await operator.page.getByText("want 4 to 128 bytes").count()).toBe(1);
+  });
+
   test("drains a node when that is confirmed", async ({ nodes }) => {
     const { a, context } = nodes;
     const operator = await Operator.open(await context(), a);

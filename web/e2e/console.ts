@@ -1,4 +1,4 @@
-import type { BrowserContext, Locator, Page } from "playwright-core";
+import type { BrowserContext, Locator, Page, Route } from "playwright-core";
 import { until, type Gateway } from "./processes.ts";
 
 /** The key of the internal API in these tests. */
@@ -63,6 +63,37 @@ export const consoleSettings = {
   "limits.write_buffer_bytes": String(1 << 20),
 };
 
+/** A call of the API that waits for its answer. */
+export class Held {
+  readonly #route: Promise<Route>;
+  #caught!: (route: Route) => void;
+
+  constructor(private readonly page: Page) {
+    this.#route = new Promise((resolve) => (this.#caught = resolve));
+  }
+
+  take(route: Route): void {
+    this.#caught(route);
+  }
+
+  /** Resolves once the page has made the call. */
+  async made(): Promise<void> {
+    await this.#route;
+  }
+
+  /** Has it answered, and resolves once the page has done with the answer what it does. */
+  async answer(): Promise<void> {
+    const route = await this.#route;
+    await route.continue();
+    const response = await route.request().response();
+    await response?.finished();
+    // The page goes on in the tasks that follow, and draws.
+    await this.page.evaluate(
+      () => new Promise((drawn) => requestAnimationFrame(() => requestAnimationFrame(drawn))),
+    );
+  }
+}
+
 /** An operator at the console. */
 export class Operator {
   private constructor(
@@ -126,6 +157,13 @@ export class Operator {
     const box = this.page.getByLabel("A user's id, or its beginning");
     await box.fill(user);
     await box.press("Enter");
+  }
+
+  /** Keeps the next call of the API at a path from being answered. */
+  async hold(path: RegExp): Promise<Held> {
+    const held = new Held(this.page);
+    await this.page.route(path, (route) => held.take(route), { times: 1 });
+    return held;
   }
 
   /** The trace, a line for each event. */
