@@ -71,18 +71,30 @@ func (r *Redis) waitReady(ctx context.Context) error {
 	}
 }
 
-func pong(addr string) bool {
+func pong(addr string) bool { return call(addr, "PING", "+PONG") == nil }
+
+// emptyRedis removes all keys from the Redis at addr.
+func emptyRedis(addr string) error { return call(addr, "FLUSHALL", "+OK") }
+
+// call sends one command, and reads one line, which must be want.
+func call(addr, command, want string) error {
 	conn, err := net.DialTimeout("tcp", addr, time.Second)
 	if err != nil {
-		return false
+		return fmt.Errorf("%s: %w", command, err)
 	}
 	defer conn.Close()
-	_ = conn.SetDeadline(time.Now().Add(time.Second))
-	if _, err := conn.Write([]byte("PING\r\n")); err != nil {
-		return false
+	_ = conn.SetDeadline(time.Now().Add(5 * time.Second))
+	if _, err := conn.Write([]byte(command + "\r\n")); err != nil {
+		return fmt.Errorf("%s: %w", command, err)
 	}
 	answer, err := bufio.NewReader(conn).ReadString('\n')
-	return err == nil && answer == "+PONG\r\n"
+	if err != nil {
+		return fmt.Errorf("%s: %w", command, err)
+	}
+	if answer != want+"\r\n" {
+		return fmt.Errorf("%s: redis says %q, want %s", command, answer, want)
+	}
+	return nil
 }
 
 // PID is the server's process.

@@ -12,7 +12,7 @@ import (
 // Runner measures candidates with scenarios.
 type Runner struct {
 	Redis    string // host:port of the Redis that servers and publishers use
-	RedisPID int    // its process, 0 when it is not to be measured
+	RedisPID int    // its process, 0 when it is somebody else's
 	Secret   string // of the servers' tokens
 	Spawn    Spawn
 	Report   Reporter
@@ -61,6 +61,12 @@ func (s *Stage) perform(ctx context.Context, sc Scenario, exhausted context.Canc
 // one was not.
 func (r *Runner) start(ctx context.Context, c Candidate, n int) ([]Target, error) {
 	var nodes []Target
+	if r.RedisPID != 0 {
+		// A node that starts beside what another has left there cleans up after it.
+		if err := emptyRedis(r.Redis); err != nil {
+			return nil, fmt.Errorf("bench: empty redis: %w", err)
+		}
+	}
 	if n > 1 {
 		r.Report.Begin("servers", int64(n))
 		defer r.Report.End()
