@@ -1,6 +1,7 @@
 package pubsub
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"errors"
@@ -27,7 +28,7 @@ const dialTimeout = ioTimeout + time.Second
 // known by one address alone. Behind a name or a proxy another server may take its
 // place, of which only who dials hears: a connection to the one before, which may live
 // on, would be used for ever. Calls that are under way, which may block, go on.
-const nameLifetime = 5 * time.Second
+const nameLifetime = 10 * time.Second
 
 // lifetime returns for how long a connection takes further calls, 0 for ever: links
 // look after their own, Sentinel and Clusters say who has taken over, and nobody takes
@@ -57,7 +58,7 @@ func newClient(t target) redis.UniversalClient {
 	o.DialTimeout, o.ReadTimeout, o.WriteTimeout = dialTimeout, ioTimeout, ioTimeout
 	o.PoolSize, o.PipelinePoolSize = 4+askWorkers, -1 // one publisher, which retries, the workers, and two Appenders
 	o.ConnMaxIdleTime = time.Minute                   // before a proxy or Redis itself loses patience
-	o.ReadBufferSize, o.WriteBufferSize = clientBuffer, clientBuffer
+	o.ReadBufferSize, o.WriteBufferSize = cmp.Or(o.ReadBufferSize, clientBuffer), cmp.Or(o.WriteBufferSize, clientBuffer)
 	o.ContextTimeoutEnabled = true
 	o.MaintNotificationsConfig = &maintnotifications.Config{Mode: maintnotifications.ModeDisabled}
 	return newUniversal(o)

@@ -30,6 +30,10 @@ const watchInterval = time.Second
 // does not wait for it. See dialTimeout.
 const watchTimeout = dialTimeout
 
+// lookBuffer is what a look has to read into and to write from: it dials each second,
+// and with clientBuffer the garbage of a minute is as much as a thousand users take.
+const lookBuffer = 512
+
 // errElsewhere is why a link ends when its client comes to another server.
 var errElsewhere = errors.New("another server answers in place of the one subscribed at")
 
@@ -38,6 +42,7 @@ func (b *Bus) newLink(t target, in *interest, s *shard) *link {
 	l := &link{bus: b, interest: in, shard: s}
 	t.options.OnConnect, t.options.Dialer = l.compare, l.dialer(t.options.TLSConfig)
 	l.client = newClient(t)
+	l.target = t
 	return l
 }
 
@@ -119,6 +124,14 @@ func (l *link) watch(ctx context.Context) {
 	if own := l.history.Load(); own == nil || *own == "" || l.shard != nil {
 		return
 	}
+	t := l.target
+	t.options.ReadBufferSize, t.options.WriteBufferSize = lookBuffer, lookBuffer
+	client := newClient(t)
+	defer client.Close()
+	node, err := oneNode(ctx, client)
+	if err != nil {
+		return // it is a Cluster's
+	}
 	tick := time.NewTicker(watchInterval)
 	defer tick.Stop()
 	for {
@@ -127,18 +140,18 @@ func (l *link) watch(ctx context.Context) {
 			return
 		case <-tick.C:
 		}
-		l.watcher.Go(func() { l.look(ctx) })
+		l.watcher.Go(func() { look(ctx, node) })
 	}
 }
 
 // look compares once. It dials, as only then Sentinel, or a name, is asked where the
 // server is. One that does not answer is no other server: the subscribed connection
 // will tell.
-func (l *link) look(ctx context.Context) {
+func look(ctx context.Context, node *redis.Client) {
 	ctx, cancel := context.WithTimeout(ctx, watchTimeout)
 	defer cancel()
-	other := l.node.Subscribe(ctx) // no channels, so no connection yet
-	_ = other.Ping(ctx)            // dials, and so compares
+	other := node.Subscribe(ctx) // no channels, so no connection yet
+	_ = other.Ping(ctx)          // dials, and so compares
 	_ = other.Close()
 }
 

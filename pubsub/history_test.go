@@ -220,7 +220,7 @@ func TestBus_FollowsItsName(t *testing.T) {
 	}
 	named.Store(after)
 	for _, c := range []redis.UniversalClient{b.Commands(), own} {
-		redistest.Eventually(t, soon, func() error {
+		redistest.Eventually(t, patience, func() error {
 			if where, err := c.Get(ctx, "where").Result(); where != "after" {
 				return fmt.Errorf("is still where it was %s the change: %w", where, err)
 			}

@@ -47,6 +47,7 @@ type link struct {
 	interest *interest // what it subscribes
 	shard    *shard    // whose link it is; nil for the Bus's own
 
+	target target                // of client
 	client redis.UniversalClient // owns every connection of this link
 	node   *redis.Client         // the one server it talks to
 	sub    *redis.PubSub         // has made conn, and will close it
