@@ -1,14 +1,13 @@
 package pubsub
 
 import (
-	"bufio"
 	"context"
 	"errors"
-	"fmt"
-	"strings"
 	"time"
 
 	"github.com/redis/go-redis/v9"
+
+	"github.com/ginforge/gateway/pubsub/stream"
 )
 
 // A link publishes, appends and asks over other connections than the subscribed one,
@@ -70,7 +69,7 @@ func (l *link) noteServer() error {
 	if err != nil && !errors.As(err, &refused) { // the embedded Redis has no such section, others may not allow it
 		return err
 	}
-	history := infoField(info, "master_replid")
+	history := stream.InfoField(info, "master_replid")
 	if history == "" && l.bus.embedded == nil {
 		l.bus.nameless.Do(func() {
 			l.bus.log.Warn().Err(err).Msg("redis does not say its replication history, which INFO has: " +
@@ -106,12 +105,11 @@ func (l *link) compare(ctx context.Context, c *redis.Conn) error {
 	if own == nil || *own == "" {
 		return nil // it is the subscribed one, or there is nothing to tell servers by
 	}
-	info, err := c.Info(ctx, "replication").Result()
-	var refused redis.Error
-	if err != nil && !errors.As(err, &refused) {
-		return fmt.Errorf("ask who it is: %w", err)
+	other, err := stream.AskInfo(ctx, c, "replication", "master_replid")
+	if err != nil {
+		return err
 	}
-	if other := infoField(info, "master_replid"); other != "" && other != *own { // Sentinel has none
+	if other != "" && other != *own { // Sentinel has none
 		l.settling().elsewhere(*own)
 		return errElsewhere
 	}
@@ -153,14 +151,4 @@ func look(ctx context.Context, node *redis.Client) {
 	other := node.Subscribe(ctx) // no channels, so no connection yet
 	_ = other.Ping(ctx)          // dials, and so compares
 	_ = other.Close()
-}
-
-// infoField finds a field in an answer to INFO, "" if it has none.
-func infoField(info, name string) string {
-	for lines := bufio.NewScanner(strings.NewReader(info)); lines.Scan(); {
-		if value, ok := strings.CutPrefix(lines.Text(), name+":"); ok {
-			return value
-		}
-	}
-	return ""
 }

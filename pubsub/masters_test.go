@@ -233,7 +233,7 @@ func TestAppender_AnotherServerEndsTheLink(t *testing.T) {
 	t.Parallel()
 	m := startMasters(t, 1)
 	client := m.link(t, 0)
-	own := infoField(client.Info(t.Context(), "replication").Val(), "master_replid")
+	own := stream.InfoField(client.Info(t.Context(), "replication").Val(), "master_replid")
 	if own == "" {
 		t.Fatal("the server does not say its history")
 	}

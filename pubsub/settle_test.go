@@ -95,16 +95,6 @@ func moveSentinel(sentinel, to *redistest.Server) {
 	sentinel.CLI("SENTINEL", "MONITOR", "main", "127.0.0.1", strconv.Itoa(to.Port()), "1")
 }
 
-func TestInfoField(t *testing.T) {
-	for info, want := range map[string]string{
-		"": "", "# Replication\r\nrole:master\r\nid:abc\r\nconnected_slaves:0\r\n": "abc", "idx:1": "", "x:id:1": "",
-	} {
-		if got := infoField(info, "id"); got != want {
-			t.Errorf("infoField(%q) = %q, want %q", info, got, want)
-		}
-	}
-}
-
 func TestSettling_KnowsServersApart(t *testing.T) {
 	t.Parallel()
 	var s settling
@@ -261,7 +251,7 @@ func TestWaiting_EachServerHasItsTime(t *testing.T) {
 func TestBus_SettledWhereItIsSubscribed(t *testing.T) {
 	t.Parallel()
 	server := redistest.Start(t)
-	own := func() string { return infoField(server.CLI("INFO", "replication"), "master_replid") }
+	own := func() string { return stream.InfoField(server.CLI("INFO", "replication"), "master_replid") }
 	b := connected(t, testConfig(server.URL()), nil)
 	if history, ok := b.Settled(); !ok || history == "" || history != own() {
 		t.Errorf("Settled = %q, %v, want the server's %q", history, ok, own())

@@ -4,9 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
 
 	"github.com/redis/go-redis/v9"
+
+	"github.com/ginforge/gateway/pubsub/stream"
 )
 
 // forgetScript has a server forget entries that are done. Where servers follow each
@@ -16,12 +17,9 @@ import (
 // KEYS[1] the stream; ARGV: group, the replication history of the server that has
 // appended, published or set them aside, or "", then their ids
 // returns how many there were; the error SETTLING names the server's own history
-var forgetScript = redis.NewScript(`
-if ARGV[2] ~= '' then
-  local info = redis.pcall('INFO', 'replication')
-  local own = type(info) == 'string' and string.match(info, 'master_replid:(%w+)')
-  if own and own ~= ARGV[2] then return redis.error_reply('SETTLING ' .. own) end
-end
+var forgetScript = redis.NewScript(stream.LuaElsewhere + `
+local other = elsewhere(ARGV[2])
+if other then return other end
 redis.call('XACK', KEYS[1], ARGV[1], unpack(ARGV, 3))
 return redis.call('XDEL', KEYS[1], unpack(ARGV, 3))
 `)
@@ -37,17 +35,11 @@ func (i *Intake) history(ctx context.Context) (string, error) {
 	if _, cluster := i.redis.(*redis.ClusterClient); cluster {
 		return "", nil
 	}
-	info, err := i.redis.Info(ctx, "replication").Result()
-	var refusal redis.Error
-	if err != nil && !errors.As(err, &refusal) {
-		return "", fmt.Errorf("intake: ask for the history: %w", err)
+	history, err := stream.AskInfo(ctx, i.redis, "replication", "master_replid")
+	if err != nil {
+		return "", fmt.Errorf("intake: %w", err)
 	}
-	for line := range strings.Lines(info) {
-		if own, ok := strings.CutPrefix(line, "master_replid:"); ok {
-			return strings.TrimSpace(own), nil
-		}
-	}
-	return "", nil
+	return history, nil
 }
 
 // forget has Redis forget entries that are done, at the server with that history.

@@ -18,12 +18,9 @@ import (
 // replication history of that server, or ""
 // returns "1" when it was published, "0" for a duplicate, or the last place when
 // that is later; the error SETTLING names the server's own history
-var onceScript = redis.NewScript(`
-if ARGV[6] ~= '' then
-  local info = redis.pcall('INFO', 'replication')
-  local own = type(info) == 'string' and string.match(info, 'master_replid:(%w+)')
-  if own and own ~= ARGV[6] then return redis.error_reply('SETTLING ' .. own) end
-end
+var onceScript = redis.NewScript(stream.LuaElsewhere + `
+local other = elsewhere(ARGV[6])
+if other then return other end
 local last = redis.call('GET', KEYS[1]) or ''
 if redis.call('EXISTS', KEYS[2]) == 1 or ARGV[1] == last then
   if ARGV[1] > last then redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2]) end

@@ -5,11 +5,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
 	"sync/atomic"
 	"time"
 
 	"github.com/redis/go-redis/v9"
+
+	"github.com/ginforge/gateway/pubsub/stream"
 )
 
 // What a feed does when Redis is silent.
@@ -143,17 +144,7 @@ func (f *feed) look(ctx context.Context, server *redis.Client) (err error) {
 
 // runID asks which life of which server this is; "" when it does not tell.
 func runID(ctx context.Context, server *redis.Client) (string, error) {
-	info, err := server.Info(ctx, "server").Result()
-	var refusal redis.Error
-	if err != nil && !errors.As(err, &refusal) { // the embedded one has no such section
-		return "", fmt.Errorf("ask who it is: %w", err)
-	}
-	for line := range strings.Lines(info) {
-		if id, ok := strings.CutPrefix(line, "run_id:"); ok {
-			return strings.TrimSpace(id), nil
-		}
-	}
-	return "", nil
+	return stream.AskInfo(ctx, server, "server", "run_id")
 }
 
 // receive brings messages until the connection fails. It reads without a

@@ -14,6 +14,11 @@ import (
 
 // The scripts. Each begins with common.lua.
 var (
+	// LuaElsewhere begins a script that is meant for one server, and names its
+	// replication history: see Append.History. It defines elsewhere(history), whose
+	// result is to be returned unless it is nil.
+	//go:embed lua/elsewhere.lua
+	LuaElsewhere string
 	//go:embed lua/common.lua
 	luaCommon string
 	//go:embed lua/range.lua
@@ -30,7 +35,7 @@ var (
 	luaAck string
 
 	sources = []string{
-		luaCommon + luaAppend, luaCommon + luaRange + luaRead, luaCommon + luaRestore,
+		LuaElsewhere + luaCommon + luaAppend, luaCommon + luaRange + luaRead, luaCommon + luaRestore,
 		luaCommon + luaRange + luaOpen, luaCommon + luaAck,
 	}
 	appendScript  = redis.NewScript(sources[0])

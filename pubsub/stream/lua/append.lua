@@ -9,11 +9,8 @@
 -- returns for each message: epoch, offset, "1" when it is a duplicate, with the
 --       last place of its lane when that is why; nothing is done at a server with
 --       another history: the error SETTLING names that
-if ARGV[6] ~= '' then
-  local info = redis.pcall('INFO', 'replication')
-  local own = type(info) == 'string' and string.match(info, 'master_replid:(%w+)')
-  if own and own ~= ARGV[6] then return redis.error_reply('SETTLING ' .. own) end
-end
+local other = elsewhere(ARGV[6])
+if other then return other end
 
 local size, ttl, metaTTL, publish = ARGV[2], tonumber(ARGV[3]), ARGV[4], ARGV[5]
 local answers, seen, added, moved = {}, 3, false, false
