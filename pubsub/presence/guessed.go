@@ -41,7 +41,7 @@ func (p *Presence) Guessed(users []string) {
 // offline is asked about again until that can be believed: others may be about to write
 // that he is there.
 func (p *Presence) correctGuesses(ctx context.Context) error {
-	if p.cfg.Connected != nil && !p.cfg.Connected() {
+	if p.cutOff() {
 		return nil
 	}
 	certain := p.calm() && p.lease.LongHeld(p.cfg.Grace) // before anybody is asked about

@@ -68,7 +68,7 @@ func (p *Presence) follow(ctx context.Context) {
 func (p *Presence) catchUp(ctx context.Context) error {
 	g := &p.gap
 	switch now := p.connects(); {
-	case p.cfg.Connected != nil && !p.cfg.Connected():
+	case p.cutOff():
 		return nil
 	case now != g.connects:
 		g.connects, g.rounds, g.after, g.told = now, catchUps, "", nil

@@ -42,6 +42,9 @@ func (p *Presence) look(ctx context.Context) {
 	}
 }
 
+// cutOff reports whether this node hears nothing of what is published.
+func (p *Presence) cutOff() bool { return p.cfg.Connected != nil && !p.cfg.Connected() }
+
 func (p *Presence) connects() int64 { return count(p.cfg.Connects) }
 
 func (p *Presence) serversNow() int64 { return count(p.cfg.Servers) }

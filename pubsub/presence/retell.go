@@ -96,7 +96,7 @@ func (p *Presence) retellUsers(ctx context.Context, users []string) error {
 	if err != nil {
 		return err
 	}
-	if p.connects() != p.gap.connects || p.cfg.Connected != nil && !p.cfg.Connected() {
+	if p.connects() != p.gap.connects || p.cutOff() {
 		return errCutOff
 	}
 	p.tellMissed(edges)
