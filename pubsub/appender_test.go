@@ -22,15 +22,8 @@ type underSentinel struct {
 
 func startSentinel(tb testing.TB) underSentinel {
 	tb.Helper()
-	master := redistest.Start(tb)
-	s := underSentinel{master, startReplica(tb, master), redistest.StartSentinel(tb, "main", master)}
-	redistest.Eventually(tb, patience, func() error {
-		if got := s.sentinel.CLI("SENTINEL", "REPLICAS", "main"); got == "" {
-			return fmt.Errorf("sentinel knows no replica")
-		}
-		return nil
-	})
-	return s
+	master, replica, sentinel := redistest.StartFailover(tb, "main")
+	return underSentinel{master, replica, sentinel}
 }
 
 func (s underSentinel) url() string { return "redis+sentinel://" + s.sentinel.Addr() + "/main" }

@@ -4,32 +4,18 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
-	"strings"
 	"testing"
 
 	"github.com/ginforge/gateway/pubsub/redistest"
 	"github.com/ginforge/gateway/pubsub/stream"
 )
 
-// startReplica runs a replica of master that has all its data.
-func startReplica(tb testing.TB, master *redistest.Server) *redistest.Server {
-	tb.Helper()
-	replica := redistest.Start(tb, "--replicaof", "127.0.0.1 "+strconv.Itoa(master.Port()))
-	redistest.Eventually(tb, patience, func() error {
-		if info := replica.CLI("INFO", "replication"); !strings.Contains(info, "master_link_status:up") {
-			return fmt.Errorf("replica: %s", info)
-		}
-		return nil
-	})
-	return replica
-}
-
 // TestBus_AppendWaitsForReplicas: what is acknowledged is at the replica. What
 // is not may be appended again under its key, until it is.
 func TestBus_AppendWaitsForReplicas(t *testing.T) {
 	t.Parallel()
 	master := redistest.Start(t)
-	replica := startReplica(t, master)
+	replica := redistest.StartReplica(t, master)
 	cfg := testConfig(master.URL())
 	cfg.WaitReplicas = 1
 	b := connected(t, cfg, nil)

@@ -87,21 +87,7 @@ func TestBus_Cluster(t *testing.T) {
 
 // TestBus_SentinelFailover kills the master of a replica that Sentinel promotes.
 func TestBus_SentinelFailover(t *testing.T) {
-	master := redistest.Start(t)
-	replica := redistest.Start(t, "--replicaof", "127.0.0.1 "+strconv.Itoa(master.Port()))
-	redistest.Eventually(t, patience, func() error {
-		if info := replica.CLI("INFO", "replication"); !strings.Contains(info, "master_link_status:up") {
-			return fmt.Errorf("replica: %s", info)
-		}
-		return nil
-	})
-	sentinel := redistest.StartSentinel(t, "main", master)
-	redistest.Eventually(t, patience, func() error {
-		if got := sentinel.CLI("SENTINEL", "REPLICAS", "main"); !strings.Contains(got, strconv.Itoa(replica.Port())) {
-			return fmt.Errorf("sentinel knows %q", got)
-		}
-		return nil
-	})
+	master, replica, sentinel := redistest.StartFailover(t, "main")
 
 	b := connected(t, testConfig("redis+sentinel://"+sentinel.Addr()+"/main"), nil)
 	b.subscribe(t, KindRoom, "r")

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -221,17 +220,6 @@ func TestServe_SentinelFailover(t *testing.T) {
 // startSentinel runs a master with a replica, and a Sentinel that knows both.
 func startSentinel(t *testing.T) (master, sentinel *redistest.Server) {
 	t.Helper()
-	master = redistest.Start(t)
-	replica := redistest.Start(t, "--replicaof", fmt.Sprint("127.0.0.1 ", master.Port()), "--repl-diskless-sync-delay", "0")
-	sentinel = redistest.StartSentinel(t, "main", master)
-	eventually(t, func() error {
-		if info := replica.CLI("INFO", "replication"); !strings.Contains(info, "master_link_status:up") {
-			return fmt.Errorf("replica: %s", info)
-		}
-		if got := sentinel.CLI("SENTINEL", "REPLICAS", "main"); !strings.Contains(got, fmt.Sprint(replica.Port())) {
-			return fmt.Errorf("sentinel knows %q", got)
-		}
-		return nil
-	})
+	master, _, sentinel = redistest.StartFailover(t, "main", "--repl-diskless-sync-delay", "0")
 	return master, sentinel
 }

@@ -106,12 +106,7 @@ func (c *Cluster) follow(replica, primary *Server) {
 		}
 		return nil
 	})
-	Eventually(c.tb, clusterTimeout, func() error {
-		if info := replica.CLI("INFO", "replication"); !strings.Contains(info, "master_link_status:up") {
-			return fmt.Errorf("replica %s: %s", replica.Addr(), info)
-		}
-		return nil
-	})
+	awaitData(c.tb, replica)
 }
 
 // WaitOK waits until every node that runs finds that all slots are served.

@@ -297,21 +297,7 @@ func TestFeed_RedisIsBusy(t *testing.T) {
 // keeps the connection.
 func TestFeed_HungMaster(t *testing.T) {
 	t.Parallel()
-	master := redistest.Start(t)
-	replica := redistest.Start(t, "--replicaof", "127.0.0.1 "+strconv.Itoa(master.Port()))
-	redistest.Eventually(t, patience, func() error {
-		if info := replica.CLI("INFO", "replication"); !strings.Contains(info, "master_link_status:up") {
-			return fmt.Errorf("replica: %s", info)
-		}
-		return nil
-	})
-	sentinel := redistest.StartSentinel(t, "main", master)
-	redistest.Eventually(t, patience, func() error {
-		if got := sentinel.CLI("SENTINEL", "REPLICAS", "main"); !strings.Contains(got, strconv.Itoa(replica.Port())) {
-			return fmt.Errorf("sentinel knows %q", got)
-		}
-		return nil
-	})
+	master, replica, sentinel := redistest.StartFailover(t, "main")
 	f := testFeed(t, redis.NewFailoverClient(&redis.FailoverOptions{
 		MasterName: "main", SentinelAddrs: []string{sentinel.Addr()}, MaxRetries: -1, Protocol: 2, ContextTimeoutEnabled: true,
 	}))
