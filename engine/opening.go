@@ -37,10 +37,15 @@ var openings = sync.Pool{New: func() any { return &opening{header: make(http.Hea
 
 // free gives o back, when nobody has its request any more.
 func (o *opening) free() {
+	o.forget()
+	openings.Put(o)
+}
+
+// forget leaves nothing of one client's handshake to the next.
+func (o *opening) forget() {
 	clear(o.header)
 	clear(o.values[:])
 	o.request, o.url, o.response = http.Request{}, url.URL{}, openingResponse{}
-	openings.Put(o)
 }
 
 // read reads a handshake that lies at the beginning of data as a whole, and returns where

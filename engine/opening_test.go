@@ -130,7 +130,7 @@ func TestOpening_IsUsedAgainClean(t *testing.T) {
 		t.Fatal("a handshake was not read")
 	}
 	o.response.Header().Set("X-Secret", "1")
-	o.free()
+	o.forget()
 	if _, ok := o.read([]byte(handshake("/ws"))); !ok {
 		t.Fatal("the next handshake was not read")
 	}
