@@ -57,13 +57,13 @@ func SpawnCommand(command ...string) Spawn {
 type Crew struct {
 	members []*member
 	window  atomic.Uint32 // the one that counts
-	opening int           // how many of the first members were told to open their connections
 }
 
 // member is one worker, seen from here.
 type member struct {
 	link    Link
 	users   int
+	asked   int // connections that it was told to open; owned by whoever calls Crew.Open
 	orders  *json.Encoder
 	reports chan *worker.Report // buffered for the one that was asked for
 	ended   chan struct{}       // closed when its output has ended
@@ -144,21 +144,27 @@ func (m *member) fail(err error) {
 // Len is the number of workers.
 func (c *Crew) Len() int { return len(c.members) }
 
-// Open has workers open their connections, one after the other, so that at most
-// atOnce of them are at it. It is to be called again and again.
-func (c *Crew) Open(atOnce int) {
+// Open has workers open connections until there are total: one worker after the
+// other, so that at most atOnce of them are at it. It is to be called again and
+// again.
+func (c *Crew) Open(atOnce, total int) {
 	busy := 0
-	for _, m := range c.members[:c.opening] {
-		if p, _ := m.state(); p.Joined < m.users {
-			busy++
+	for _, m := range c.members {
+		share := min(m.users, total)
+		total -= share
+		if p, _ := m.state(); p.Joined >= share {
+			continue
 		}
-	}
-	for ; busy < atOnce && c.opening < len(c.members); busy++ {
-		m := c.members[c.opening]
-		c.opening++
-		if err := m.orders.Encode(worker.Command{Do: "open", N: m.users}); err != nil {
+		if busy++; busy > atOnce {
+			return
+		}
+		if m.asked == share {
+			continue
+		}
+		if err := m.orders.Encode(worker.Command{Do: "open", N: share - m.asked}); err != nil {
 			m.fail(err)
 		}
+		m.asked = share
 	}
 }
 

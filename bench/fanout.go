@@ -58,21 +58,26 @@ func (f Fanout) Run(ctx context.Context, s *Stage) error {
 	if err := s.settle(ctx, f.P.Settle); err != nil {
 		return err
 	}
-	rate := f.P.Rate * float64(f.P.Rooms)
-	plan := Plan{
-		Rate: rate, Burst: f.P.Burst, Streams: f.P.Rooms, Size: f.P.Size, Channel: roomChannels(f.P.Rooms),
-		N: max(1, int(rate*f.P.Duration.Seconds())),
-	}
-	members := f.P.Connections / f.P.Rooms
-	warm := plan
-	warm.N = min(plan.N, warmUp*f.P.Rooms)
-	if _, _, err := s.publish(ctx, warm, worker.ModeRoom, members); err != nil {
-		return err
-	}
-	s.Result.Notes = nil
 	var err error
-	s.Result.Delivery, s.Result.Client, err = s.publish(ctx, plan, worker.ModeRoom, members)
+	s.Result.Delivery, s.Result.Client, err = s.publishToRooms(ctx, f.P, f.P.Connections)
 	return err
+}
+
+// publishToRooms publishes to p.Rooms rooms over which n users are spread, after a
+// few messages of which nothing is counted.
+func (s *Stage) publishToRooms(ctx context.Context, p Parameters, n int) (*Delivery, Client, error) {
+	rate := p.Rate * float64(p.Rooms)
+	plan := Plan{
+		Rate: rate, Burst: p.Burst, Streams: p.Rooms, Size: p.Size, Channel: roomChannels(p.Rooms),
+		N: max(1, int(rate*p.Duration.Seconds())),
+	}
+	warm, notes := plan, s.Result.Notes
+	warm.N = min(plan.N, warmUp*p.Rooms)
+	if _, _, err := s.publish(ctx, warm, worker.ModeRoom, n/p.Rooms); err != nil {
+		return nil, Client{}, err
+	}
+	s.Result.Notes = notes
+	return s.publish(ctx, plan, worker.ModeRoom, n/p.Rooms)
 }
 
 // roomChannels returns the names of rooms and of their channels.

@@ -1,99 +1,115 @@
 package bench
 
 import (
-	"cmp"
 	"fmt"
 	"math"
-	"slices"
 	"strconv"
 )
 
-// growthTarget is whose growth is shown.
-const growthTarget = "gateway"
-
-// size is what one number of connections costs.
-type size struct {
-	connections int
-	idle        []*Result // rest, in one room
-	fanout      []*Result // lone messages to one room of everybody
-	floor       []*Result // the same, of the floor
-}
-
-// sizes sorts those results that differ by nothing but the number of connections.
-func sizes(results []*Result) []size {
-	var all []size
-	at := func(n int) *size {
-		i := slices.IndexFunc(all, func(s size) bool { return s.connections == n })
-		if i < 0 {
-			all, i = append(all, size{connections: n}), len(all)
-		}
-		return &all[i]
-	}
-	for _, r := range results {
-		p := r.Parameters
-		alike := p.Rooms == 1 && !p.Personal && p.Burst <= 1 && p.Nodes <= 1 && p.Arrival == 0
-		switch {
-		case !alike:
-		case r.Scenario == "idle" && r.Target == growthTarget:
-			s := at(p.Connections)
-			s.idle = append(s.idle, r)
-		case r.Scenario == "fanout" && r.Target == growthTarget:
-			s := at(p.Connections)
-			s.fanout = append(s.fanout, r)
-		case r.Scenario == "fanout" && isFloor(r.Target):
-			s := at(p.Connections)
-			s.floor = append(s.floor, r)
+// growth shows, for each target of grow but floors, how its costs grow with the
+// number of connections. A process needs some memory with the first connections,
+// however many come: what further ones take is counted from the first number on.
+func (s *section) growth() []*pageSection {
+	var pages []*pageSection
+	for _, r := range s.rows {
+		if !isFloor(r.target) && len(r.steps()) > 1 {
+			pages = append(pages, s.growthOf(r))
 		}
 	}
-	slices.SortFunc(all, func(a, b size) int { return cmp.Compare(a.connections, b.connections) })
-	return slices.DeleteFunc(all, func(s size) bool { return len(s.idle)+len(s.fanout) == 0 })
+	return pages
 }
 
-// growth shows how costs grow with the number of connections; nil when the
-// results have fewer than two of these. A process needs some memory before the
-// first connection and some more with the first thousand, whatever their number:
-// what a further one takes is counted from the smallest size on.
-func growth(results []*Result) *pageSection {
-	all := sizes(results)
-	if len(all) < 2 {
-		return nil
-	}
-	resident, further := []string{"resident B in all"}, []string{fmt.Sprintf("B/connection over %d", all[0].connections)}
-	cpu, ratio := []string{cpuPerDelivery.title}, []string{"CPU/floor"}
+func (s *section) growthOf(r *row) *pageSection {
 	p := &pageSection{
-		Scenario: "growth", What: "what the same costs with other numbers of connections", Rounds: 1,
+		Scenario: "growth of " + r.target,
+		What:     "what connections cost when there are more of them, and a delivery to all of them", Rounds: len(r.results),
 	}
-	for i := range all {
-		s := &all[i]
-		p.Targets = append(p.Targets, strconv.Itoa(s.connections)+" connections")
-		resident = append(resident, orNothing(whole, s.resident()))
-		further = append(further, orNothing(whole, s.further(&all[0])))
-		cpu = append(cpu, orNothing(hundredth, s.cpu(s.fanout)))
-		ratio = append(ratio, orNothing(hundredth, s.cpu(s.fanout)/s.cpu(s.floor)))
+	steps := r.steps()
+	first := strconv.Itoa(steps[0])
+	all, since := []string{"resident B in all"}, []string{"B/connection since the number before"}
+	further := []string{"B/connection over " + first}
+	cpu, ratio := []string{cpuPerDelivery.title}, []string{"CPU/floor"}
+	for i, n := range steps {
+		p.Targets = append(p.Targets, strconv.Itoa(n)+" connections")
+		all = append(all, orNothing(whole, r.step(residentAt(n))))
+		since = append(since, orNothing(whole, r.step(perFurther(i, i-1))))
+		further = append(further, orNothing(whole, r.step(perFurther(i, 0))))
+		cpu = append(cpu, orNothing(hundredth, r.step(cpuAt(n))))
+		ratio = append(ratio, orNothing(hundredth, r.step(cpuAt(n))/s.floorAt(n)))
 	}
-	p.Lines = [][]string{resident, further, cpu, ratio}
+	p.Lines = [][]string{all, since, further, cpu}
+	if _, compared := s.floor(); compared {
+		p.Lines = append(p.Lines, ratio)
+	}
 	return p
 }
 
-var residentInAll = figure{"", whole, memory(func(m *Memory) float64 { return float64(m.Settled - m.Before) })}
-
-// resident is what all connections together take, NaN when it was not measured.
-func (s *size) resident() float64 { return number(residentInAll, s.idle) }
-
-// cpu is what a delivery takes, NaN when it was not measured.
-func (s *size) cpu(results []*Result) float64 { return number(cpuPerDelivery, results) }
-
-func number(f figure, results []*Result) float64 {
-	if v, ok := f.median(results); ok {
-		return v
+// steps are the numbers of connections at which the row's target was measured.
+func (r *row) steps() []int {
+	var steps []int
+	for _, result := range r.results {
+		if len(result.Growth) <= len(steps) {
+			continue // a round that was interrupted has fewer
+		}
+		steps = steps[:0]
+		for _, s := range result.Growth {
+			steps = append(steps, s.Connections)
+		}
 	}
-	return math.NaN()
+	return steps
 }
 
-// further is what each connection takes that the smallest size does not have; NaN
-// for that itself.
-func (s *size) further(smallest *size) float64 {
-	return (s.resident() - smallest.resident()) / float64(s.connections-smallest.connections)
+// step is the median over the rounds of what value finds in each; NaN when it finds nothing.
+func (r *row) step(value func([]Step) float64) float64 {
+	f := figure{value: func(r *Result) (float64, bool) {
+		v := value(r.Growth)
+		return v, !math.IsNaN(v)
+	}}
+	v, _ := f.median(r.results)
+	return v
+}
+
+func residentAt(n int) func([]Step) float64 {
+	return func(steps []Step) float64 {
+		for _, s := range steps {
+			if s.Connections == n {
+				return float64(s.Resident)
+			}
+		}
+		return math.NaN()
+	}
+}
+
+func cpuAt(n int) func([]Step) float64 {
+	return func(steps []Step) float64 {
+		for _, s := range steps {
+			if s.Connections == n && s.Delivery != nil && s.Delivery.Received > 0 {
+				return s.Delivery.CPUMicros
+			}
+		}
+		return math.NaN()
+	}
+}
+
+// perFurther is what each connection takes that step i has more than step from.
+func perFurther(i, from int) func([]Step) float64 {
+	return func(steps []Step) float64 {
+		if from < 0 || from == i || i >= len(steps) {
+			return math.NaN()
+		}
+		a, b := steps[from], steps[i]
+		return float64(b.Resident-a.Resident) / float64(b.Connections-a.Connections)
+	}
+}
+
+// floorAt is the CPU of the first floor's deliveries to n connections, NaN if there is none.
+func (s *section) floorAt(n int) float64 {
+	for _, r := range s.rows {
+		if isFloor(r.target) {
+			return r.step(cpuAt(n))
+		}
+	}
+	return math.NaN()
 }
 
 // orNothing formats a number, and NaN as nothing.

@@ -81,9 +81,9 @@ func (d *Document) SavePage(dir string) (string, error) {
 	for _, s := range sections(d.Results) {
 		p.Sections = append(p.Sections, s.page())
 		p.Data = append(p.Data, s.plots())
-	}
-	if g := growth(d.Results); g != nil {
-		p.Sections, p.Data = append(p.Sections, *g), append(p.Data, plotSection{Rows: []plotRow{}})
+		for _, g := range s.growth() {
+			p.Sections, p.Data = append(p.Sections, *g), append(p.Data, plotSection{Rows: []plotRow{}})
+		}
 	}
 	var b bytes.Buffer
 	if err := pageTemplate.Execute(&b, p); err != nil {

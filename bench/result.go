@@ -33,6 +33,7 @@ type Result struct {
 	Memory      *Memory     `json:"memory,omitempty"`
 	Delivery    *Delivery   `json:"delivery,omitempty"`
 	Herd        *Herd       `json:"herd,omitempty"`
+	Growth      []Step      `json:"growth,omitempty"`
 	Chaos       *Chaos      `json:"chaos,omitempty"`
 	Client      Client      `json:"client"`
 	Samples     []Sample    `json:"samples,omitempty"`
@@ -103,6 +104,13 @@ type Herd struct {
 	Failed int        `json:"failed"` // attempts that were refused meanwhile
 	CPU    float64    `json:"cpu_micros"`
 	Back   *Quantiles `json:"back"`
+}
+
+// Step is what a number of connections costs a server that had fewer before.
+type Step struct {
+	Connections int       `json:"connections"`
+	Resident    int64     `json:"resident"` // bytes that the server has grown by since it had none
+	Delivery    *Delivery `json:"delivery"` // of lone messages to the room of all of them
 }
 
 // Client is how hard the harness itself had to work.

@@ -24,6 +24,7 @@ type Scenario interface {
 // Parameters are what scenarios can be set to; each uses some of them.
 type Parameters struct {
 	Connections int           `json:"connections"`
+	Steps       []int         `json:"steps,omitempty"` // grow: numbers of connections on the way
 	Rooms       int           `json:"rooms,omitempty"`
 	Personal    bool          `json:"personal,omitempty"` // one more room for each user alone
 	Rate        float64       `json:"rate,omitempty"`     // messages or bursts a second

@@ -79,13 +79,15 @@ func TestScenarios_Smoke(t *testing.T) {
 		Connections: 200, Rooms: 1, Rate: 20, Burst: 1, Size: 133, Duration: 500 * time.Millisecond,
 		Workers: 2, Settle: 100 * time.Millisecond,
 	}
-	rooms, bursts, nodes := p, p, p
+	rooms, bursts, nodes, grown := p, p, p, p
 	rooms.Rooms, bursts.Burst = 20, 20
 	nodes.Rooms, nodes.Nodes = 20, 2
+	grown.Steps = []int{30, 130}
 	runner := smoke(t)
 	for _, s := range []Scenario{
 		Connect{p},
 		Idle{p},
+		Grow{grown},
 		Fanout{p},
 		Fanout{bursts},
 		Fanout{rooms},

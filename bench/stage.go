@@ -27,6 +27,16 @@ const restBefore = time.Second
 // gather opens all connections, waits until everybody is in their rooms, and
 // fills in Connections and Opening.
 func (s *Stage) gather(ctx context.Context, p Parameters, mode worker.Mode) error {
+	if err := s.hire(ctx, p, mode); err != nil {
+		return err
+	}
+	start := fleet.Now()
+	waitErr := s.open(ctx, p, p.Connections)
+	return errors.Join(waitErr, s.opened(ctx, p, start))
+}
+
+// hire starts the clients' processes, when the server has come to rest.
+func (s *Stage) hire(ctx context.Context, p Parameters, mode worker.Mode) error {
 	if err := s.sleep(ctx, "server at rest", restBefore); err != nil {
 		return err
 	}
@@ -39,19 +49,20 @@ func (s *Stage) gather(ctx context.Context, p Parameters, mode worker.Mode) erro
 		return err
 	}
 	s.sampler.watch(s.crew)
-	if _, err := s.crew.Begin(mode); err != nil {
-		return err
-	}
-	start := fleet.Now()
+	_, err = s.crew.Begin(mode)
+	return err
+}
+
+// open opens connections until there are n, all in their rooms.
+func (s *Stage) open(ctx context.Context, p Parameters, n int) error {
 	atOnce := openAtOnce
 	if p.Arrival > 0 {
 		atOnce = s.crew.Len() // all of them together make the rate
 	}
-	waitErr := s.await(ctx, "connections", int64(p.Connections), func(p worker.Progress) int64 {
-		s.crew.Open(atOnce)
+	return s.await(ctx, "connections", int64(n), func(p worker.Progress) int64 {
+		s.crew.Open(atOnce, n)
 		return int64(p.Joined)
 	})
-	return errors.Join(waitErr, s.opened(ctx, p, start))
 }
 
 // openAtOnce is how many workers open connections at the same time. With a

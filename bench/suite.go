@@ -48,7 +48,7 @@ func FullSuite() []Job {
 	paced.Arrival = 1000
 	alone := storm(15_000)
 	alone.Rooms = 0
-	jobs := []Job{
+	return []Job{
 		{Connect{storm(15_000)}, slices.Concat([]string{"gateway"}, peers)},
 		{Connect{alone}, gatewayOnly},
 		{Connect{paced}, gatewayOnly},
@@ -62,12 +62,15 @@ func FullSuite() []Job {
 		{Direct{P: direct(15_000)}, gatewayOnly},
 		{Direct{P: direct(15_000), Backend: true}, gatewayOnly},
 		{HerdCut{herded(15_000)}, gatewayOnly},
+		{Grow{grown(19_000)}, []string{"gateway", "floor --threads 2"}},
 	}
-	for _, n := range []int{1000, 4000, 10_000, 19_000} {
-		jobs = append(jobs,
-			Job{Idle{storm(n)}, gatewayOnly}, Job{Fanout{single(n)}, []string{"gateway", "floor --threads 2"}})
-	}
-	return jobs
+}
+
+// grown is users who come in parts, rest, and get messages.
+func grown(n int) Parameters {
+	p := single(n)
+	p.Steps, p.Settle = []int{1000, 4000, 10_000, 15_000}, 20*time.Second
+	return p
 }
 
 // storm is how n users come and rest.

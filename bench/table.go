@@ -78,11 +78,11 @@ func WriteTable(w io.Writer, results []*Result) error {
 		if err := s.write(w); err != nil {
 			return fmt.Errorf("bench: write table: %w", err)
 		}
-	}
-	if g := growth(results); g != nil {
-		fmt.Fprintf(w, "\n%s\n\n", g.title())
-		if err := writeLines(w, g.Targets, g.Lines); err != nil {
-			return fmt.Errorf("bench: write table: %w", err)
+		for _, g := range s.growth() {
+			fmt.Fprintf(w, "\n%s\n\n", g.title())
+			if err := writeLines(w, g.Targets, g.Lines); err != nil {
+				return fmt.Errorf("bench: write table: %w", err)
+			}
 		}
 	}
 	return nil

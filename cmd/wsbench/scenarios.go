@@ -38,6 +38,19 @@ var scenarios = []scenario{
 		make: func(p bench.Parameters) bench.Scenario { return bench.Idle{P: p} },
 	},
 	{
+		name: "grow", short: "More and more connections: what further ones cost, and deliveries to all of them",
+		example: "  wsbench grow -n 19000 --steps 1000,4000,10000,15000\n  wsbench grow --target gateway --target gws --target \"floor --threads 2\"",
+		defaults: bench.Parameters{
+			Connections: 19_000, Steps: []int{1000, 4000, 10_000, 15_000}, Rooms: 1,
+			Rate: 5, Burst: 1, Size: 133, Duration: 10 * time.Second, Settle: 20 * time.Second,
+		},
+		flags: func(f *pflag.FlagSet, p *bench.Parameters) {
+			f.IntSliceVar(&p.Steps, "steps", p.Steps, "numbers of connections on the way, at which to measure too")
+			rateFlags(f, p, "messages a second")
+		},
+		make: func(p bench.Parameters) bench.Scenario { return bench.Grow{P: p} },
+	},
+	{
 		name: "fanout", short: "Publish to one room of everybody: CPU for each delivery, latency, losses",
 		example: "  wsbench fanout -n 15000 --rate 5\n  wsbench fanout -n 15000 --rate 1 --burst 20",
 		defaults: bench.Parameters{
