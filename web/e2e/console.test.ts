@@ -201,6 +201,8 @@ describe.concurrent("the console", () => {
     await operator.page.getByRole("button", { name: /^Disconnect/ }).click();
     await until("ann's client stops", async () => (await ann.state()) === "closed");
     await operator.sees("ann is not connected.");
+    await visitor(b, "ann"); // who is shown is looked at again, without being asked for
+    await operator.sees("Devices of ann");
   });
 
   test("shows what was asked for last, whatever is answered last", async ({ nodes }) => {
