@@ -56,8 +56,8 @@ func newClient(t target) redis.UniversalClient {
 	o.Protocol = 2
 	o.MaxRetries, o.MaxRedirects, o.DialerRetries = -1, -1, 1
 	o.DialTimeout, o.ReadTimeout, o.WriteTimeout = dialTimeout, ioTimeout, ioTimeout
-	o.PoolSize, o.PipelinePoolSize = 4+askWorkers, -1 // one publisher, which retries, the workers, and two Appenders
-	o.ConnMaxIdleTime = time.Minute                   // before a proxy or Redis itself loses patience
+	o.PoolSize, o.PipelinePoolSize = 4+askWorkers, -1          // one publisher, which retries, the workers, and two Appenders
+	o.ConnMaxIdleTime = cmp.Or(o.ConnMaxIdleTime, time.Minute) // before a proxy or Redis itself loses patience
 	o.ReadBufferSize, o.WriteBufferSize = cmp.Or(o.ReadBufferSize, clientBuffer), cmp.Or(o.WriteBufferSize, clientBuffer)
 	o.ContextTimeoutEnabled = true
 	o.MaintNotificationsConfig = &maintnotifications.Config{Mode: maintnotifications.ModeDisabled}

@@ -122,9 +122,7 @@ func (l *link) watch(ctx context.Context) {
 	if own := l.history.Load(); own == nil || *own == "" || l.shard != nil {
 		return
 	}
-	t := l.target
-	t.options.ReadBufferSize, t.options.WriteBufferSize = lookBuffer, lookBuffer
-	client := newClient(t)
+	client := newLookClient(l.target)
 	defer client.Close()
 	node, err := oneNode(ctx, client)
 	if err != nil {
@@ -142,13 +140,21 @@ func (l *link) watch(ctx context.Context) {
 	}
 }
 
+// newLookClient returns the client for looks at t.
+func newLookClient(t target) redis.UniversalClient {
+	t.options.ReadBufferSize, t.options.WriteBufferSize = lookBuffer, lookBuffer
+	t.options.ConnMaxIdleTime = time.Nanosecond // what one look has not waited for is not for the next
+	return newClient(t)
+}
+
 // look compares once. It dials, as only then Sentinel, or a name, is asked where the
 // server is. One that does not answer is no other server: the subscribed connection
 // will tell.
 func look(ctx context.Context, node *redis.Client) {
 	ctx, cancel := context.WithTimeout(ctx, watchTimeout)
 	defer cancel()
-	other := node.Subscribe(ctx) // no channels, so no connection yet
-	_ = other.Ping(ctx)          // dials, and so compares
+	// Not a redis.PubSub, which dials too: its buffers have 64 KiB whatever the options say.
+	other := node.EphemeralConn()
+	_ = other.Ping(ctx) // dials, and so compares
 	_ = other.Close()
 }

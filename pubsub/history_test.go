@@ -1,8 +1,10 @@
 package pubsub
 
 import (
+	"context"
 	"errors"
 	"fmt"
+	"runtime"
 	"strconv"
 	"strings"
 	"sync"
@@ -281,5 +283,38 @@ func TestLink_EndsWithItsLooks(t *testing.T) {
 	b.stop()
 	if took := time.Since(begin); took > time.Second {
 		t.Errorf("the link has taken %v to end", took)
+	}
+}
+
+// TestLook_DialsAndLeavesLittle: each look is a connection of its own, and what looks
+// leave behind in a minute is not worth a collection.
+func TestLook_DialsAndLeavesLittle(t *testing.T) { //nolint:paralleltest // it counts what the process allocates
+	server := redistest.Start(t)
+	var dialed int64
+	where, err := parseURL("redis://" + server.Addr())
+	if err != nil {
+		t.Fatal(err)
+	}
+	where.options.OnConnect = func(context.Context, *redis.Conn) error { dialed++; return nil }
+	client := newLookClient(where)
+	defer client.Close()
+	node, err := oneNode(t.Context(), client)
+	if err != nil {
+		t.Fatal(err)
+	}
+	look(t.Context(), node) // what is made once is made
+	const looks, most = 20, 16 << 10
+	dialed = 0
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	for range looks {
+		look(t.Context(), node)
+	}
+	runtime.ReadMemStats(&after)
+	if dialed != looks {
+		t.Errorf("%d connections for %d looks", dialed, looks)
+	}
+	if each := (after.TotalAlloc - before.TotalAlloc) / looks; each > most {
+		t.Errorf("a look allocates %d bytes, want at most %d", each, most)
 	}
 }
