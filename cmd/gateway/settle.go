@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"runtime/debug"
+	"runtime/metrics"
 	"strings"
 	"time"
 )
@@ -13,6 +14,11 @@ import (
 // then this memory is missed elsewhere. So the node collects when a storm is over,
 // and once more when what was kept in mind of each handshake for some seconds, its
 // time limit and its user's budget, is forgotten too.
+//
+// After that a node whose clients are quiet fills its memory up again, slowly, with what
+// its upkeep leaves behind: leases of other nodes, looks at Redis. So it also collects
+// when it has not done so for a minute and there is something to collect. Where there
+// are messages, the collector comes more often by itself.
 const (
 	settleEvery = 2 * time.Second
 	// settleAfter is how many connections must have come or gone since the last
@@ -25,6 +31,10 @@ const (
 	// engine.handshake_timeout is as a rule, and than package admission keeps in mind
 	// what nobody needs.
 	settleAgain = 6
+	// settleRest is how many periods without a collection are a rest.
+	settleRest = 30
+	// settleGarbage is how many bytes must have been allocated in a rest.
+	settleGarbage = 1 << 20
 )
 
 // gcPercent is GOGC unless the environment says otherwise. The heap of a node is
@@ -51,11 +61,25 @@ type settler struct {
 	last    uint64 // connections that had come and gone one period ago
 	settled uint64 // and when memory was last given back after a storm
 	again   int    // periods until it is given back once more; 0: it is not
+
+	collected collected // as it was at the first look after a collection
+	rest      int       // periods since
+}
+
+// collected is what the collector has done so far.
+type collected struct {
+	cycles    uint64
+	allocated uint64 // bytes
 }
 
 // due reports whether a storm has ended, now or settleAgain periods ago, given the
-// connections that have come and gone so far; it is called once in a period.
-func (s *settler) due(turnover uint64) bool {
+// connections that have come and gone so far, or whether a rest has left something to
+// collect; it is called once in a period.
+func (s *settler) due(turnover uint64, c collected) bool {
+	return s.stormOver(turnover) || s.rested(c)
+}
+
+func (s *settler) stormOver(turnover uint64) bool {
 	recent := turnover - s.last
 	s.last = turnover
 	since := turnover - s.settled
@@ -70,16 +94,27 @@ func (s *settler) due(turnover uint64) bool {
 	return s.again == 0
 }
 
-// settle gives memory back to the kernel after storms, until ctx ends.
+func (s *settler) rested(c collected) bool {
+	if c.cycles != s.collected.cycles {
+		s.collected, s.rest = c, 0
+	}
+	s.rest++
+	return s.rest > settleRest && c.allocated-s.collected.allocated >= settleGarbage
+}
+
+// settle gives memory back to the kernel after storms, and at rest, until ctx ends.
 func (n *node) settle(ctx context.Context) error {
 	t := time.NewTicker(settleEvery)
 	defer t.Stop()
 	var s settler
+	gc := []metrics.Sample{{Name: "/gc/cycles/total:gc-cycles"}, {Name: "/gc/heap/allocs:bytes"}}
 	for {
 		select {
 		case <-t.C:
 			e := n.engine.Stats()
-			if s.due(2*e.Accepted - uint64(e.Open)) { // each has come, and those not open have gone
+			metrics.Read(gc)
+			c := collected{cycles: gc[0].Value.Uint64(), allocated: gc[1].Value.Uint64()}
+			if s.due(2*e.Accepted-uint64(e.Open), c) { // each has come, and those not open have gone
 				debug.FreeOSMemory()
 			}
 		case <-ctx.Done():

@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -129,30 +131,62 @@ func (r *Registry) renew(ctx context.Context, self Node, begin bool) (view, erro
 	if err != nil {
 		return view{}, fmt.Errorf("nodes: renew lease: %w", err)
 	}
-	return parseView(answer)
+	return r.leases.read(answer)
 }
 
-func parseView(answer []string) (v view, err error) {
+// leases are those that were read last, by life: most say at each renewal what they
+// said before, and with many nodes reading them again was most of what a node at rest
+// left behind.
+type leases map[string]lease
+
+type lease struct {
+	text string
+	node Node
+}
+
+// read makes a view of an answer of renewScript.
+func (known leases) read(answer []string) (v view, err error) {
 	if len(answer)%3 != 2 {
 		return view{}, errAnswer
 	}
 	v.status, v.epoch = answer[0], answer[1]
-	for lease := answer[2:]; len(lease) > 0; lease = lease[3:] {
-		left, err := strconv.ParseInt(lease[1], 10, 64)
+	v.live = make([]Node, 0, len(answer)/3)
+	for all := answer[2:]; len(all) > 0; all = all[3:] {
+		life, text := all[0], all[2]
+		left, err := strconv.ParseInt(all[1], 10, 64)
 		if err != nil {
 			return view{}, fmt.Errorf("%w: %w", errAnswer, err)
 		}
 		if left < 0 {
-			v.ended = append(v.ended, lease[0])
+			v.ended = append(v.ended, life)
 			continue
 		}
-		var n Node
-		if err := json.Unmarshal([]byte(lease[2]), &n); err != nil {
-			return view{}, fmt.Errorf("nodes: lease of %.40q: %w", lease[0], err)
+		l := known[life]
+		if l.text != text {
+			if l, err = readLease(text); err != nil {
+				return view{}, fmt.Errorf("nodes: lease of %.40q: %w", life, err)
+			}
+			known[life] = l
 		}
-		v.live = append(v.live, n)
+		v.live = append(v.live, l.node)
+	}
+	if len(known) > len(v.live) {
+		known.keep(v.live)
 	}
 	return v, nil
+}
+
+func readLease(text string) (lease, error) {
+	l := lease{text: text}
+	err := json.Unmarshal([]byte(text), &l.node)
+	return l, err
+}
+
+// keep forgets the leases of all but these nodes.
+func (known leases) keep(live []Node) {
+	maps.DeleteFunc(known, func(life string, _ lease) bool {
+		return !slices.ContainsFunc(live, func(n Node) bool { return n.Life == life })
+	})
 }
 
 func flag(b bool) string {

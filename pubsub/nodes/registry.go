@@ -26,6 +26,8 @@ type Registry struct {
 	ops     map[string]Handler // what they may want; filled by Handle before Run
 	onLife  []func(Life)       // told of new lives; filled by OnLife before Run
 
+	leases leases // owned by Run's goroutine
+
 	stats counters
 
 	mu       sync.Mutex // guards the fields below
@@ -57,6 +59,7 @@ func New(cfg Config, client redis.UniversalClient, load func() Load, log zerolog
 		orders:  make(chan incoming, maxOrders),
 		ops:     map[string]Handler{},
 		asks:    map[uint64]*ask{},
+		leases:  leases{},
 		self:    Node{ID: cfg.ID, Name: cfg.Name, Version: cfg.Version, Started: cfg.Started.UTC()},
 	}, nil
 }
