@@ -3,7 +3,7 @@ import type { Browser, BrowserContext, BrowserContextOptions } from "playwright-
 import { afterAll, beforeAll, describe, expect, inject, test as base } from "vitest";
 import { Tab, launch } from "./browser.ts";
 import { Operator, apiKey, call, consoleSettings, crowd, pour } from "./console.ts";
-import { barriers, still } from "./inspect.ts";
+import { barriers } from "./inspect.ts";
 import { Peer } from "./peer.ts";
 import { Gateway, until } from "./processes.ts";
 import { Redis } from "./redis.ts";
@@ -264,7 +264,6 @@ describe.concurrent("the console", () => {
     for (const colorScheme of ["light", "dark"] as const) {
       const operator = await Operator.open(await context({ colorScheme }), a, "");
       await operator.page.getByLabel("API key").waitFor();
-      await still(operator.page);
       expect(await barriers(operator.page)).toEqual([]);
       await operator.enter(apiKey);
       await until("nodes are shown", async () => (await operator.number("Nodes")) === "2");
@@ -273,7 +272,6 @@ describe.concurrent("the console", () => {
       await operator.page.getByRole("button", { name: "Test notification" }).click();
       await until("a trace is shown", async () => (await operator.trace()).length > 3);
       await operator.page.getByText("Sent. The trace follows it.").waitFor({ state: "hidden" });
-      await still(operator.page);
       expect(await barriers(operator.page)).toEqual([]);
     }
   });

@@ -200,25 +200,20 @@ describe.concurrent("the demo page", () => {
     });
     await ann.sees("Maintenance at noon");
     await ann.sees("Shipped 2");
-    await ann.still();
     expect(await ann.barriers(), "toasts and a banner").toEqual([]);
     await ann.button("Notifications, 2 unread").click();
     await ann.button("Mark as read").first().click();
-    await ann.still();
     expect(await ann.barriers(), "notifications").toEqual([]);
     await ann.page.keyboard.press("Escape");
     await ann.button("Try it from a terminal").click();
     await ann.button("Copy: A notification for you").waitFor();
-    await ann.still();
     expect(await ann.barriers(), "the lines for a terminal").toEqual([]);
     await ann.page.keyboard.press("Escape");
     await ann.member("Bob").click();
     await ann.write("just between us");
-    await ann.still();
     expect(await ann.barriers(), "a direct message").toEqual([]);
     await bob.button("Menu").click();
     await bob.button("Ann").waitFor();
-    await bob.still();
     expect(await bob.barriers(), "the menu of a phone").toEqual([]);
   });
 
