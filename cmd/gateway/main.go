@@ -18,14 +18,25 @@ import (
 )
 
 func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	// The first signal asks for an orderly end. With it the handler is gone,
-	// so that a second one ends the process at once.
-	context.AfterFunc(ctx, stop)
-
+	ctx := untilSignal()
 	p := process{environ: os.Environ(), in: os.Stdin, out: os.Stdout, errOut: os.Stderr}
 	if err := run(ctx, os.Args[1:], p); err != nil {
 		fmt.Fprintln(os.Stderr, "gateway: "+strings.ReplaceAll(err.Error(), "\n", "\ngateway: "))
 		os.Exit(1)
 	}
+}
+
+// untilSignal returns a context that ends with the first signal that asks for an
+// orderly end. The handler is gone before anybody sees that, so that a second signal
+// ends the process at once, however soon it comes.
+func untilSignal() context.Context {
+	ctx, cancel := context.WithCancel(context.Background())
+	first := make(chan os.Signal, 1)
+	signal.Notify(first, os.Interrupt, syscall.SIGTERM)
+	go func() { // ends with the first signal, or with the process
+		<-first
+		signal.Stop(first)
+		cancel()
+	}()
+	return ctx
 }
