@@ -161,7 +161,7 @@ func TestServe_RollingRestart(t *testing.T) {
 	t.Parallel()
 	edit := func(c *Config) {
 		c.Drain = DrainConfig{Rate: 50, Grace: 3 * time.Second}
-		c.Shutdown = ShutdownConfig{LBDelay: 200 * time.Millisecond, Timeout: 15 * time.Second}
+		c.Shutdown = ShutdownConfig{LBDelay: 3 * time.Second, Timeout: 15 * time.Second}
 	}
 	redis := redistest.Start(t)
 	a, b := launch(t, redis.URL(), "old-a", edit), launch(t, redis.URL(), "old-b", edit)
@@ -205,7 +205,7 @@ func TestServe_RollingRestart(t *testing.T) {
 		t.Helper()
 		old.cancel()
 		eventually(t, func() error {
-			if got := old.get(t, "/readyz"); got.status != http.StatusServiceUnavailable && old.leaving.begun.Load() {
+			if got := old.get(t, "/readyz"); got.status != http.StatusServiceUnavailable {
 				return fmt.Errorf("/readyz is %d %s", got.status, got.body)
 			}
 			return nil
