@@ -19,12 +19,7 @@ import (
 
 func TestBus_TLS(t *testing.T) {
 	certFile, keyFile, roots := writeCertificate(t)
-	plain, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	port := plain.Addr().(*net.TCPAddr).Port
-	_ = plain.Close()
+	port := redistest.FreePort(t)
 	redistest.Start(t, "--tls-port", strconv.Itoa(port), "--tls-auth-clients", "no",
 		"--tls-cert-file", certFile, "--tls-key-file", keyFile, "--tls-ca-cert-file", certFile)
 

@@ -8,6 +8,7 @@ package redistest
 import (
 	"bytes"
 	"fmt"
+	"math/rand/v2"
 	"net"
 	"os"
 	"os/exec"
@@ -24,6 +25,8 @@ const (
 	startTimeout = 10 * time.Second
 	// startAttempts covers a free port that another process took first.
 	startAttempts = 5
+	// portAttempts is how many ports are tried to find a free one.
+	portAttempts = 100
 	// pollInterval is the pause between two questions in Eventually.
 	pollInterval = 5 * time.Millisecond
 )
@@ -71,7 +74,7 @@ func StartSentinel(tb testing.TB, name string, master *Server) *Server {
 func startAnywhere(tb testing.TB, args func(port int) []string) *Server {
 	tb.Helper()
 	for range startAttempts {
-		port := freePort(tb)
+		port := FreePort(tb)
 		s := &Server{tb: tb, port: port, args: args(port)}
 		err := s.start()
 		if err == nil {
@@ -178,19 +181,27 @@ func (s *Server) answers() error {
 	return err
 }
 
-// freePort returns a port that nobody listens on, and that leaves room for the
-// cluster bus, which is 10,000 above.
-func freePort(tb testing.TB) int {
+// The ports of servers are firstPort and the numPorts-1 above, those of their cluster
+// buses 10,000 higher. The kernel gives 32768 and above to those who ask for any port,
+// which may be another test while a server is between Kill and Restart.
+const (
+	firstPort = 10_000
+	numPorts  = 10_000
+)
+
+// FreePort returns a port of the loopback that nobody listens on, and that nobody is
+// given who asks for any.
+func FreePort(tb testing.TB) int {
 	tb.Helper()
-	for {
-		l, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
-			tb.Fatalf("redistest: find a free port: %v", err)
-		}
-		port := l.Addr().(*net.TCPAddr).Port
-		_ = l.Close()
-		if port+10000 <= 65535 {
+	var err error
+	for range portAttempts {
+		port := firstPort + rand.IntN(numPorts)
+		var l net.Listener
+		if l, err = net.Listen("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(port))); err == nil {
+			_ = l.Close()
 			return port
 		}
 	}
+	tb.Fatalf("redistest: find a free port: %v", err)
+	return 0
 }
