@@ -169,6 +169,19 @@ func (b *testBus) waitConnected(tb testing.TB, want bool) {
 	})
 }
 
+// waitReconnected waits until the bus is connected by another link than those that
+// Stats().Connects counted before. That it was away may be over too soon to be seen.
+func (b *testBus) waitReconnected(tb testing.TB, before int64) {
+	tb.Helper()
+	redistest.Eventually(tb, patience, func() error {
+		if n := b.Stats().Connects; n == before {
+			return fmt.Errorf("%d links, want another", n)
+		}
+		return nil
+	})
+	b.waitConnected(tb, true)
+}
+
 // subscribe wants a room or user and waits for the confirmation.
 func (b *testBus) subscribe(tb testing.TB, kind Kind, name string) {
 	tb.Helper()

@@ -91,9 +91,9 @@ func TestBus_SentinelFailover(t *testing.T) {
 
 	b := connected(t, testConfig("redis+sentinel://"+sentinel.Addr()+"/main"), nil)
 	b.subscribe(t, KindRoom, "r")
+	before := b.Stats().Connects
 	master.Kill()
-	b.waitConnected(t, false)
-	b.waitConnected(t, true)
+	b.waitReconnected(t, before)
 	if err := newPlainClient(t, replica.Addr()).Publish(context.Background(), "websocket:room:r", "x").Err(); err != nil {
 		t.Fatalf("PUBLISH at the new master: %v", err)
 	}
