@@ -62,7 +62,7 @@ func TestStore_AppendBatchKeepsOrderAndLogsApart(t *testing.T) {
 func TestStore_DuplicatesWithinTheWindow(t *testing.T) {
 	onBoth(t, func(t *testing.T, w *world) {
 		live := w.listen(t, room)
-		a := Append{Key: room, Rules: rules, Payload: []byte("x"), Dedupe: "odd key {}\n" + strings.Repeat("y", 100), DedupeWindow: 300 * time.Millisecond}
+		a := Append{Key: room, Rules: rules, Payload: []byte("x"), Dedupe: "odd key {}\n" + strings.Repeat("y", 100), DedupeWindow: 2 * time.Second}
 		first := w.append(t, a)
 		again := w.append(t, a)
 		want(t, "the answer to a duplicate", again, Appended{Position: first.Position, Duplicate: true})
@@ -98,13 +98,13 @@ func TestStore_KeepsSizeMessages(t *testing.T) {
 
 func TestStore_MessagesAgeAndTheEpochStays(t *testing.T) {
 	onBoth(t, func(t *testing.T, w *world) {
-		short := Rules{Size: 100, TTL: 400 * time.Millisecond}
+		short := Rules{Size: 100, TTL: 2 * time.Second}
 		first := w.add(t, room, short, "a", "b")
-		w.pass(250 * time.Millisecond)
+		w.pass(1250 * time.Millisecond)
 		w.add(t, room, short, "c") // keeps the stream alive, and not a and b
-		w.pass(250 * time.Millisecond)
+		w.pass(1250 * time.Millisecond)
 		want(t, "the young", texts(w.read(t, room, 0, 100).Entries), "[3:c]")
-		w.pass(400 * time.Millisecond)
+		w.pass(short.TTL)
 		p := w.read(t, room, 0, 100)
 		want(t, "all aged out", p, Page{Position{first.Epoch, 3}, 4, []Entry{}})
 		want(t, "the next", w.add(t, room, short, "d"), Position{first.Epoch, 4})
