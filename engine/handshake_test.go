@@ -163,7 +163,7 @@ func TestHandshake_GarbageIsDropped(t *testing.T) {
 
 func TestHandshake_IsGivenItsTimeOnly(t *testing.T) {
 	t.Parallel()
-	e := startEcho(t, func(c *Config) { c.HandshakeTimeout = time.Second })
+	e := startEcho(t, func(c *Config) { c.HandshakeTimeout = 3 * time.Second })
 	for name, request := range map[string]string{
 		"silent":    "",
 		"half":      handshake("/echo")[:40],
@@ -179,8 +179,9 @@ func TestHandshake_IsGivenItsTimeOnly(t *testing.T) {
 		})
 	}
 	p := dial(t, e, "/echo") // what is upgraded stays
+	over := e.wheel.tickAfter(e.cfg.HandshakeTimeout)
 	eventually(t, func() error {
-		if e.wheel.now.Load() < 5 {
+		if e.wheel.now.Load() <= over {
 			return errors.New("the wheel has not turned")
 		}
 		return nil
