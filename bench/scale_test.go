@@ -124,7 +124,7 @@ func publish(ctx context.Context, t *testing.T, g *Gateway, channel, payload str
 // A node holds 19,000 users, each with a token of its own, in one room: each
 // gets every message once and in order, at no goroutine more.
 func TestGateway_NineteenThousandUsersInOneRoom(t *testing.T) {
-	ctx, cancel := context.WithTimeout(context.Background(), 3*time.Minute)
+	ctx, cancel := context.WithTimeout(context.Background(), 6*time.Minute)
 	defer cancel()
 	g, err := StartGateway(ctx, buildGateway(t), t.Output())
 	if err != nil {
