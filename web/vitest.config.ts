@@ -7,6 +7,7 @@ export default mergeConfig(
   defineConfig({
     test: {
       include: ["{packages,apps}/*/test/**/*.test.ts"],
+      testTimeout: 30_000, // on a busy machine; none takes a second
       restoreMocks: true,
       unstubGlobals: true,
     },

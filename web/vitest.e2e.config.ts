@@ -10,8 +10,8 @@ export default mergeConfig(
       globalSetup: "e2e/setup.ts",
       fileParallelism: false,
       maxConcurrency: 3,
-      testTimeout: 60_000,
-      hookTimeout: 60_000,
+      testTimeout: 180_000, // on a busy machine; most take ten seconds
+      hookTimeout: 120_000,
     },
   }),
 );

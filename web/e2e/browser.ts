@@ -46,7 +46,7 @@ export class Tab {
   }
 
   connected(): Promise<void> {
-    return until("the page is connected", async () => (await this.state()) === "connected", 30_000);
+    return until("the page is connected", async () => (await this.state()) === "connected");
   }
 
   state(): Promise<string> {

@@ -69,6 +69,8 @@ const test = base.extend<{ world: World }>({
 const numbers = (from: number, to: number): number[] =>
   Array.from({ length: to - from + 1 }, (_, i) => from + i);
 const room = "chat:lobby";
+/** Settings of a gateway that soon gives up who does not answer. */
+const impatient = { "engine.ping_interval": "2s", "engine.pong_timeout": "1s" };
 const rooms = [room];
 
 describe.concurrent("in a browser", () => {
@@ -103,14 +105,14 @@ describe.concurrent("in a browser", () => {
     await gateway.stop("SIGKILL");
     for (const n of numbers(41, 60)) await ann.queue(room, n);
     await gateway.start();
-    for (const tab of [ann, bob]) expect(await tab.hears(room, 60, 40_000)).toEqual(numbers(1, 60));
+    for (const tab of [ann, bob]) expect(await tab.hears(room, 60)).toEqual(numbers(1, 60));
     await ann.say(room, 61);
     for (const tab of [ann, bob]) expect(await tab.hears(room, 61)).toEqual(numbers(1, 61));
     expect(await bob.page.evaluate(() => window.harness.lost)).toEqual([]);
   });
 
   test("nothing is lost or doubled when the network stalls", async ({ expect, world }) => {
-    const gateway = await world.node();
+    const gateway = await world.node(impatient);
     const [bad, good] = [await world.network(gateway), await world.network(gateway)];
     const ann = await world.open(await world.device(), bad, "ann", { rooms });
     const bob = await world.open(await world.device(), good, "bob", { rooms });
@@ -120,14 +122,15 @@ describe.concurrent("in a browser", () => {
     bad.stall();
     for (const n of numbers(2, 20)) await bob.say(room, n);
     await ann.queue(room, 21);
-    await until("the page has noticed", async () => (await ann.state()) !== "connected", 30_000);
+    await until("the page has noticed", async () => (await ann.state()) !== "connected");
     bad.resume(true);
-    expect(await ann.hears(room, 21, 30_000)).toEqual(numbers(1, 21));
+    expect(await ann.hears(room, 21)).toEqual(numbers(1, 21));
     expect(await bob.hears(room, 21)).toEqual(numbers(1, 21));
   });
 
   test("a node that drains hands its clients over to another without a break", async ({ expect, world }) => {
-    const [first, second] = [await world.node(), await world.node()];
+    const unhurried = { "drain.grace": "20s", "shutdown.timeout": "60s" };
+    const [first, second] = [await world.node(unhurried), await world.node()];
     const [moving, steady] = [await world.network(first), await world.network(second)];
     const ann = await world.open(await world.device(), moving, "ann", { rooms: [room, "plain"] });
     const bob = await world.open(await world.device(), steady, "bob", { rooms: [room, "plain"] });
@@ -141,7 +144,10 @@ describe.concurrent("in a browser", () => {
       await bob.say("plain", said);
     }
     await stopped;
-    for (const name of [room, "plain"]) expect(await ann.hears(name, said)).toEqual(numbers(0, said - 1));
+    expect(await ann.hears(room, said)).toEqual(numbers(0, said - 1));
+    // Without history, what two nodes deliver at a time has no order between them.
+    const plain = (await ann.hears("plain", said)) as number[];
+    expect(plain.sort((a, b) => a - b)).toEqual(numbers(0, said - 1));
     expect((await ann.states()).map(({ state }) => state)).toEqual(["connecting", "connected"]);
     expect(await ann.page.evaluate(() => window.harness.client.session?.node)).toBe(
       await bob.page.evaluate(() => window.harness.client.session?.node),
@@ -169,7 +175,7 @@ describe.concurrent("in a browser", () => {
   });
 
   test("a tab that was frozen finds its connection dead, and catches up", async ({ expect, world }) => {
-    const gateway = await world.node();
+    const gateway = await world.node(impatient);
     const network = await world.network(gateway);
     const device = await world.device();
     const ann = await world.open(device, network, "ann", { rooms });
@@ -209,7 +215,7 @@ describe.concurrent("in a browser", () => {
     expect(await ann.value("harness.states.at(-1).delay")).toBe(54_000);
     expect(network.accepted).toBe(1);
     await ann.show();
-    await until("the tab is connected again", async () => (await state()) === "connected", 5_000);
+    await until("the tab is connected again", async () => (await state()) === "connected", 30_000);
     expect(await ann.value("document.visibilityState")).toBe("visible");
     const heard = "JSON.stringify(harness.frames.filter((f) => f.room).map((f) => f.content))";
     const all = JSON.stringify(numbers(1, 10));
@@ -217,10 +223,11 @@ describe.concurrent("in a browser", () => {
   });
 
   test("a token that expires is renewed over the same connection", async ({ expect, world }) => {
-    const network = await world.network(await world.node());
+    // Renewed by when the token expires; the leeway is what a busy machine may take longer.
+    const network = await world.network(await world.node({ "jwt.leeway": "10s" }));
     const ann = await world.open(await world.device(), network, "ann", { seconds: 9 });
     const renewed = (): Promise<boolean> => ann.page.evaluate(() => window.harness.tokens.length >= 3);
-    await until("the token was renewed twice", renewed, 40_000);
+    await until("the token was renewed twice", renewed);
     expect(await ann.page.evaluate(() => window.harness.tokens)).toEqual(["connect", "refresh", "refresh"]);
     expect((await ann.states()).map(({ state }) => state)).toEqual(["connecting", "connected"]);
     expect(network.accepted).toBe(1);
@@ -270,7 +277,8 @@ describe.concurrent("in a browser", () => {
     for (const tab of [second, third]) expect(await tab.hears(room, 20)).toEqual(numbers(1, 20));
     await third.say(room, 21);
     for (const tab of [second, third, bob]) expect(await tab.hears(room, 21)).toEqual(numbers(1, 21));
-    expect([network.accepted, network.open]).toEqual([2, 1]);
+    await until("one connection is left", () => network.open === 1);
+    expect(network.accepted).toBe(2);
   });
 
   test("what is sent to a user who is away waits, and comes once", async ({ expect, world }) => {
@@ -285,7 +293,12 @@ describe.concurrent("in a browser", () => {
     const first = await world.open(device, network, "ann");
     await write("one");
     await until("the first is there", async () => (await heard(first)).length === 1);
-    await first.page.waitForTimeout(500); // the acknowledgement is on its way
+    await until("the first is acknowledged", async () => {
+      await first.page.reload();
+      await first.page.waitForFunction(() => "harness" in window);
+      await first.connected();
+      return (await first.page.evaluate(() => window.harness.client.session?.unread)) === 0;
+    });
     await first.page.close();
     for (const text of ["two", "three"]) await write(text);
     const second = await world.open(device, network, "ann");

@@ -65,9 +65,11 @@ describe.concurrent("the console", () => {
       [a, "node-a"],
       [b, "node-b"],
     ] as const) {
-      const { websockets } = await call<{ websockets: number }>(gateway, "stats");
-      const shown = await operator.row(name).locator("td.number").first().innerText();
-      expect([name, shown]).toEqual([name, String(websockets)]);
+      await until(`what ${name} says itself`, async () => {
+        const { websockets } = await call<{ websockets: number }>(gateway, "stats");
+        const shown = await operator.row(name).locator("td.number").first().innerText();
+        return shown === String(websockets);
+      });
     }
     const message = { type: "room_message", content: { text: "tea" } };
     await until("the latency of a message", async () => {
@@ -88,7 +90,7 @@ describe.concurrent("the console", () => {
     const operator = await Operator.open(await context(), a);
     const eve = await Peer.open(b, { user: "eve" });
     await until("the causes", async () => {
-      await fetch(`http://127.0.0.1:${b.port}/ws?token=wrong`);
+      await fetch(`http://127.0.0.1:${b.port}/ws?token=wrong`).catch(() => undefined);
       eve.send({ type: "leave_room", content: { room: "chat:none" } });
       const plot = await operator.plot("Refused per second, by cause");
       return /bad token [\d.]+/.test(plot) && /4003 not allowed [\d.]+/.test(plot);
@@ -188,7 +190,7 @@ describe.concurrent("the console", () => {
     await operator.page.getByLabel("The message's id").fill("ab"); // what is typed is not asked for
     const asked = operator.page.waitForResponse(/\/trace\/console-/);
     expect((await asked).status()).toBe(200);
-    expect(await operator.page.locator("main .problem").count()).toBe(0);
+    await until("nobody complains", async () => (await operator.page.locator("main .problem").count()) === 0);
     await operator.follow("abc");
     await operator.sees("want 4 to 128 bytes");
     await operator.find("an"); // the beginning

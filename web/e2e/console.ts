@@ -1,5 +1,5 @@
 import type { BrowserContext, Locator, Page, Route } from "playwright-core";
-import { until, type Gateway } from "./processes.ts";
+import { patience, until, type Gateway } from "./processes.ts";
 
 /** The key of the internal API in these tests. */
 export const apiKey = "the-console-tests-call-with-this-key";
@@ -119,7 +119,7 @@ export class Operator {
   }
 
   async sees(text: string | RegExp): Promise<void> {
-    await this.page.getByText(text).first().waitFor({ timeout: 20_000 });
+    await this.page.getByText(text).first().waitFor({ timeout: patience });
   }
 
   /** One of the numbers at the top. */

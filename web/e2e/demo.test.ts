@@ -112,8 +112,9 @@ describe.concurrent("the demo page", () => {
     });
     await ann.sees("Maintenance at noon");
     const update = { entity: "user", action: "create", id: "123" };
+    const shown = ann.sees("User 123 was created"); // for some seconds
     await gateway.publish("broadcast", { type: "data_update", content: update });
-    await ann.sees("User 123 was created");
+    await shown;
     await gateway.publish("room:chat:lobby", {
       type: "room_message",
       from_name: "Backend",
@@ -133,8 +134,8 @@ describe.concurrent("the demo page", () => {
     await ann.write("in between");
     await ann.sees("1 waiting");
     await gateway.start();
-    await ann.sees("Connected", 40_000);
-    await bob.sees("in between", 40_000);
+    await ann.sees("Connected");
+    await bob.sees("in between");
     await bob.write("after");
     for (const visitor of [ann, bob]) {
       await visitor.sees("after");
@@ -188,6 +189,7 @@ describe.concurrent("the demo page", () => {
     await ann.sees("from a phone");
     expect(await ann.barriers(), "chat").toEqual([]);
     expect(await bob.barriers(), "chat, phone").toEqual([]);
+    const shown = ann.sees("Shipped 2"); // for some seconds
     for (const n of [1, 2]) {
       await gateway.publish("notification:ann", {
         type: "notification",
@@ -198,8 +200,7 @@ describe.concurrent("the demo page", () => {
       type: "system",
       content: { message: "Maintenance at noon", level: "warning", code: 1001 },
     });
-    await ann.sees("Maintenance at noon");
-    await ann.sees("Shipped 2");
+    await Promise.all([shown, ann.sees("Maintenance at noon")]);
     expect(await ann.barriers(), "toasts and a banner").toEqual([]);
     await ann.button("Notifications, 2 unread").click();
     await ann.button("Mark as read").first().click();
@@ -275,6 +276,10 @@ describe.concurrent("the demo page", () => {
         count(-1);
         stop(id);
       };
+      // What comes unasked stays while the test looks at it.
+      const later = window.setTimeout.bind(window) as (...args: unknown[]) => number;
+      window.setTimeout = ((work: () => void, delay?: number, ...rest: unknown[]) =>
+        delay === 6000 ? 0 : later(work, delay, ...rest)) as typeof window.setTimeout;
     });
     const ann = await Visitor.open(context, gateway, "Ann");
     for (const n of [1, 2, 3, 4, 5, 6]) {
@@ -318,14 +323,21 @@ describe.concurrent("the demo page", () => {
     expect(await intervals(), "no timer for each line").toBeLessThanOrEqual(open);
     expect(open).toBeLessThan(6);
     await ann.page.getByText("Maintenance at noon").nth(1).waitFor(); // in the list too
+    await until("the gateway is told", () => ann.sent.some((frame) => frame.includes('"type":"ack"')));
     await ann.page.reload();
     await ann.sees("Connected");
     await ann.page.waitForTimeout(1000); // what waits in the inbox has come, and none of it was unread
     expect(await ann.page.locator(".toast").count()).toBe(0);
   });
 
-  test("offline one sees what is known, when it goes on, and can try at once", async ({ demo }) => {
-    const { gateway, device } = demo;
+  test("offline one sees what is known, when it goes on, and can try at once", async ({
+    demo,
+    onTestFinished,
+  }) => {
+    const { device } = demo;
+    const windows = { reconnect_window: "5m", reconnect_window_max: "5m" }; // nobody waits so long
+    const gateway = await Gateway.start(inject("redis"), `${randomUUID()}:`, { ...demoSettings, ...windows });
+    onTestFinished(() => gateway.stop());
     const ann = await Visitor.open(await device(), gateway, "Ann");
     const bob = await Visitor.open(await device(), gateway, "Bob");
     const coffee = ann.page.getByRole("button", { name: /^Coffee/ });
@@ -346,15 +358,13 @@ describe.concurrent("the demo page", () => {
     await ann.page.getByRole("button", { name: "Lobby", exact: true }).click();
     await ann.sees("is sent when the connection is back");
     await gateway.start();
-    const started = Date.now();
     await ann.page.evaluate(() => (Math.random = () => 0.99));
     while (await ann.button("Try now").isVisible())
       await ann
         .button("Try now")
         .click({ timeout: 1000 })
         .catch(() => undefined);
-    await ann.sees("Connected", 5_000);
-    expect(Date.now() - started).toBeLessThan(6_000);
+    await ann.sees("Connected");
     await until("it was sent", async () => (await ann.page.locator(".line-fate").count()) === 0);
     await ann.button("Leave Coffee").click();
     await coffee.waitFor({ state: "detached" });

@@ -1,6 +1,6 @@
 import type { BrowserContext, Locator, Page } from "playwright-core";
 import { barriers, still } from "./inspect.ts";
-import type { Gateway } from "./processes.ts";
+import { patience, type Gateway } from "./processes.ts";
 
 /** What the demo page needs of its gateway. */
 export const demoSettings = { development: "true", "namespaces.chat.presence": "true" };
@@ -38,7 +38,7 @@ export class Visitor {
     return this.page.getByText(text, { exact: true });
   }
 
-  async sees(text: string, timeout = 20_000): Promise<void> {
+  async sees(text: string, timeout = patience): Promise<void> {
     await this.text(text).first().waitFor({ timeout });
   }
 

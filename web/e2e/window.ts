@@ -1,5 +1,6 @@
 import { spawn, type ChildProcess } from "node:child_process";
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync } from "node:fs";
+import { rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { WebSocket } from "ws";
@@ -74,7 +75,7 @@ export class Window {
     await this.ask("Browser.close", {});
     await ended;
     // Its helpers may still be writing.
-    rmSync(this.profile, { recursive: true, force: true, maxRetries: 20, retryDelay: 50 });
+    await rm(this.profile, { recursive: true, force: true, maxRetries: 20, retryDelay: 50 });
   }
 }
 

@@ -54,13 +54,18 @@ export interface TraceEvent {
   reason?: string;
 }
 
-export interface Trace {
+/** An answer that is put together from those of all nodes. */
+export interface Gathered {
+  /** Nodes that did not answer in time, by their ids. */
+  missing_nodes?: string[];
+}
+
+/** What happened to a message; nodes that did not look for it yet are missing too. */
+export interface Trace extends Gathered {
   id: string;
   until: string;
   events: TraceEvent[];
   skipped?: Partial<Record<Stage, number>>;
-  /** Nodes that did not answer, or did not look for it yet, by their ids. */
-  missing_nodes?: string[];
 }
 
 /** The internal API, as the holder of a key; "" where none is needed. */
@@ -81,16 +86,16 @@ export class Api {
     return (users ?? []).filter(({ user_id }) => user_id.startsWith(prefix));
   };
 
-  devices = (user: string): Promise<{ devices: Device[] }> =>
+  devices = (user: string): Promise<{ devices: Device[] } & Gathered> =>
     this.#call("GET", `users/${encodeURIComponent(user)}/devices`);
 
   disconnect = (user: string, client: string): Promise<{ connections: number }> =>
     this.#call("POST", `users/${encodeURIComponent(user)}/disconnect`, { client_id: client });
 
-  rooms = (prefix: string): Promise<{ rooms: RoomCount[] | null }> =>
+  rooms = (prefix: string): Promise<{ rooms: RoomCount[] | null } & Gathered> =>
     this.#call("GET", `rooms?${new URLSearchParams({ prefix, limit: "20" }).toString()}`);
 
-  members = (room: string): Promise<{ users: Member[] | null; connections: number }> =>
+  members = (room: string): Promise<{ users: Member[] | null; connections: number } & Gathered> =>
     this.#call("GET", `rooms/${encodeURIComponent(room)}/members`);
 
   publish = (channel: string, message: object): Promise<{ offset?: number }> =>
@@ -98,7 +103,7 @@ export class Api {
 
   drain = (node: string): Promise<unknown> => this.#call("POST", "drain", { node });
 
-  follow = (id: string): Promise<{ until: string }> => this.#call("POST", "trace", { id });
+  follow = (id: string): Promise<{ until: string } & Gathered> => this.#call("POST", "trace", { id });
 
   traced = (id: string): Promise<Trace> => this.#call("GET", `trace/${encodeURIComponent(id)}`);
 

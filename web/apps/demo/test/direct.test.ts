@@ -148,7 +148,7 @@ test("the browser keeps the lines of each user apart", async () => {
   await vi.waitFor(async () => {
     expect(await keptOf("ann").all()).toEqual(new Map([["bob", [line("to ann")]]]));
     expect(await keptOf("cid").all()).toEqual(new Map([["bob", [line("to cid")]]]));
-  });
+  }, 10_000);
 });
 
 test("where nothing can be kept there is nothing", async () => {

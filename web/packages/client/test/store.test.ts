@@ -23,8 +23,13 @@ function open(scope = "ann gateway"): Tab {
   return { restored, store: openStore(scope, ({ at }) => restored.push(at)) };
 }
 
-/** IndexedDB answers in its own time; the tests wait until there is nothing left to do. */
-const settle = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, 50));
+/**
+ * IndexedDB answers in its own time; the tests wait until there is nothing left to do. That takes
+ * some turns of the event loop, however long a busy machine takes for one.
+ */
+const settle = async (): Promise<void> => {
+  for (let turn = 0; turn < 40; turn++) await new Promise((resolve) => setTimeout(resolve, 1));
+};
 
 beforeEach(() => {
   fakeBrowser();
