@@ -46,7 +46,7 @@ func (f *fakeNode) Online(_ context.Context, users []string) ([]bool, error) {
 func (f *fakeNode) start(t *testing.T, addr, id string) *Cluster {
 	t.Helper()
 	client := redis.NewClient(&redis.Options{Addr: addr})
-	r, err := nodes.New(nodes.Config{ID: id, Prefix: "websocket:"}, client, func() nodes.Load { return nodes.Load{} }, zerolog.Nop())
+	r, err := nodes.New(nodes.Config{ID: id, Prefix: "websocket:", AnswerTimeout: 20 * time.Second}, client, func() nodes.Load { return nodes.Load{} }, zerolog.Nop())
 	if err != nil {
 		t.Fatal(err)
 	}

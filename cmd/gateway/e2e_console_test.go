@@ -154,7 +154,7 @@ func TestServe_ConsoleSaysThatRedisIsAway(t *testing.T) {
 // TestServe_ConsoleNamesTheSlow has a client read nothing while its room is loud.
 func TestServe_ConsoleNamesTheSlow(t *testing.T) {
 	t.Parallel()
-	s := startAPI(t, func(c *Config) { c.Limits.WriteBufferBytes = 128 << 10 })
+	s := startAPI(t, func(c *Config) { c.Limits.WriteBufferBytes = 2 << 20 })
 	console := s.a.openConsole(t)
 	slow := s.b.mustDial(t, "?device=tv&token="+tokenOf("slow"), narrow())
 	slow.greeted()
@@ -162,7 +162,8 @@ func TestServe_ConsoleNamesTheSlow(t *testing.T) {
 	rdb := s.backend(t)
 	eventually(t, func() error {
 		if s.b.metric(t, "gateway_slow_connections") == 0 {
-			publishAll(t, rdb, "websocket:room:game:1", 4, func(int) string {
+			// There is room for 16 times as much between slow and gone.
+			publishAll(t, rdb, "websocket:room:game:1", 16, func(int) string {
 				return `{"type":"room_message","content":"` + strings.Repeat("x", 4000) + `"}`
 			})
 			return fmt.Errorf("the socket takes everything")
@@ -174,7 +175,7 @@ func TestServe_ConsoleNamesTheSlow(t *testing.T) {
 			return fmt.Errorf("%d nodes", len(got.Data.Nodes))
 		}
 		list := got.Data.Nodes[1].Slow
-		if len(list) != 1 || list[0].User != "slow" || list[0].Device != "tv" || list[0].Client == "" || list[0].Bytes < 64<<10 || list[0].Since.IsZero() {
+		if len(list) != 1 || list[0].User != "slow" || list[0].Device != "tv" || list[0].Client == "" || list[0].Bytes < 1<<20 || list[0].Since.IsZero() {
 			return fmt.Errorf("slow are %+v", list)
 		}
 		return nil

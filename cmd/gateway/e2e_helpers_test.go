@@ -40,6 +40,7 @@ const jwtSecret = "end-to-end-tests-sign-their-tokens-with-this"
 // TestMain also is the gateway itself, for the tests that need a process of its
 // own, and looks at what all tests have left behind.
 func TestMain(m *testing.M) {
+	answerTimeout = 5 * time.Second // all nodes share few processors with one another and the clients
 	if os.Getenv(asGateway) != "" {
 		main()
 		return

@@ -10,10 +10,19 @@ import (
 	"github.com/ginforge/gateway/cluster/trace"
 )
 
-// follow begins a trace at a node.
+// follow begins a trace at a node and waits until all look for the message.
 func (n *testNode) follow(t *testing.T, id string) {
 	t.Helper()
-	n.mustCall(t, "POST /trace", `{"id":`+quote(id)+`}`, nil)
+	eventually(t, func() error {
+		var got struct {
+			Missing []string `json:"missing_nodes"`
+		}
+		n.mustCall(t, "POST /trace", `{"id":`+quote(id)+`}`, &got)
+		if len(got.Missing) > 0 {
+			return fmt.Errorf("of %s does not look for %s: %q", n.cfg.Node, id, got.Missing)
+		}
+		return nil
+	})
 }
 
 // known asks a node what is known of a message. It is an error when those who look for
@@ -118,7 +127,7 @@ func TestServe_TraceGoesByTheEnvelopesID(t *testing.T) {
 	ann.awaitText("the last")
 	s.a.traced(t, "text", "node-b written room:game:1 ann")
 	var report trace.Report
-	s.a.mustCall(t, "GET /trace/text", "", &report)
+	eventually(t, func() error { return s.a.known(t, "text", &report) })
 	if len(report.Events) != 2 { // node-b has received it, and written it
 		t.Errorf("of one message is known %+v", report.Events)
 	}
@@ -140,19 +149,19 @@ func TestServe_TraceOfAnInbox(t *testing.T) {
 // TestServe_TraceSaysWhyNot follows a message to a client that reads nothing.
 func TestServe_TraceSaysWhyNot(t *testing.T) {
 	t.Parallel()
-	s := startAPI(t, func(c *Config) { c.Limits.WriteBufferBytes = 128 << 10 })
+	s := startAPI(t, func(c *Config) { c.Limits.WriteBufferBytes = 2 << 20 })
 	slow := s.a.mustDial(t, "?token="+tokenOf("slow"), narrow())
 	slow.greeted()
 	slow.join("game:1")
 	rdb := s.backend(t)
-	pour := func(n int) {
+	pour := func(n int) { // n messages of 4 KB
 		publishAll(t, rdb, "websocket:room:game:1", n, func(int) string {
 			return `{"type":"room_message","content":"` + strings.Repeat("x", 4000) + `"}`
 		})
 	}
 	eventually(t, func() error {
 		if s.a.metric(t, "gateway_slow_connections") == 0 {
-			pour(4)
+			pour(16) // there is room for 16 times as much between slow and gone
 			return fmt.Errorf("the socket takes everything")
 		}
 		return nil
@@ -160,7 +169,7 @@ func TestServe_TraceSaysWhyNot(t *testing.T) {
 	s.a.follow(t, "too-late")
 	s.publish("websocket:room:game:1", `{"type":"room_message","id":"too-late","content":"x"}`)
 	s.a.traced(t, "too-late", "node-a waits room:game:1 slow")
-	pour(100)
+	pour(400)
 	s.a.traced(t, "too-late", "node-a dropped room:game:1 slow gone")
 }
 

@@ -61,11 +61,15 @@ func devicePolicy(c Config) presence.Policy {
 	}
 }
 
+// answerTimeout is how long other nodes may take to answer; 0 is the default of
+// pubsub/nodes. Tests on busy machines set it, before there is a node.
+var answerTimeout time.Duration
+
 // joinOthers makes the parts of together. The hub and the sessions are there.
 func (n *node) joinOthers() (err error) {
 	n.together.nodes, err = nodes.New(nodes.Config{
 		ID: nodeID(n.cfg.Node), Name: n.cfg.Node, Version: buildVersion(), Started: n.started,
-		Addr: n.addr, Prefix: n.bus.Prefix(),
+		Addr: n.addr, Prefix: n.bus.Prefix(), AnswerTimeout: answerTimeout,
 	}, n.bus.Commands(), n.load, n.component("nodes"))
 	if err != nil {
 		return err
