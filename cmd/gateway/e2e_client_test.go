@@ -10,6 +10,7 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/coder/websocket"
 )
@@ -168,8 +169,11 @@ func (c *client) await(what string, match func(frame) bool) frame {
 		c.pending = slices.Delete(c.pending, i, i+1)
 		return f
 	}
-	for {
+	for deadline := time.Now().Add(3 * patience); ; { // one that gets others all the time would wait forever
 		f, err := c.tryRead()
+		if err == nil && time.Now().After(deadline) {
+			err = fmt.Errorf("not within %v", 3*patience)
+		}
 		if err != nil {
 			c.t.Fatalf("%s: no %s: %v; there was %s", c.user, what, err, listed(c.pending))
 		}

@@ -23,12 +23,14 @@ type gatewayProcess struct {
 	cmd  *exec.Cmd
 	logs logBuffer
 	out  *bufio.Reader
-	done chan error
+	done chan error // what Wait has returned
+
+	reaped chan struct{} // closed when done has it, and nothing of the process is left
 }
 
 func startProcess(t *testing.T, environ []string, args ...string) *gatewayProcess {
 	t.Helper()
-	p := &gatewayProcess{t: t, cmd: exec.Command(os.Args[0], append([]string{"serve"}, args...)...), done: make(chan error, 1)}
+	p := &gatewayProcess{t: t, cmd: exec.Command(os.Args[0], append([]string{"serve"}, args...)...), done: make(chan error, 1), reaped: make(chan struct{})}
 	p.cmd.Env = append([]string{asGateway + "=1", "PATH=" + os.Getenv("PATH"), "HOME=" + t.TempDir()}, environ...)
 	p.cmd.Stderr = &p.logs
 	r, w, err := os.Pipe()
@@ -40,9 +42,13 @@ func startProcess(t *testing.T, environ []string, args ...string) *gatewayProces
 		t.Fatal(err)
 	}
 	_ = w.Close() // the child has its own
-	go func() { p.done <- p.cmd.Wait() }()
+	go func() {   // ends with the process
+		p.done <- p.cmd.Wait()
+		close(p.reaped)
+	}()
 	t.Cleanup(func() {
 		_ = p.cmd.Process.Kill() // it has ended, as a rule
+		<-p.reaped
 		_ = r.Close()
 		if t.Failed() {
 			t.Logf("log:\n%s", &p.logs)
