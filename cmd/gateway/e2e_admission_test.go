@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/coder/websocket"
 )
@@ -64,17 +65,22 @@ func TestServe_NodeBudget(t *testing.T) {
 	s := startSystem(t, func(c *Config) {
 		c.Admission.HandshakesPerSecond, c.Admission.HandshakesBurst = 1, 5
 	})
-	last := int64(0)
+	var last time.Time // the earliest at which the client before may come again
 	for refused := 0; refused < 5; {
+		began := time.Now()
 		c := s.a.mustDial(t, "?token="+tokenOf("ann"), nil)
 		if f, err := c.tryRead(); err == nil && f.Type == "welcome" {
 			continue
 		} else if websocket.CloseStatus(err) != 4100 {
 			t.Fatalf("got %s, %v; want welcome or close 4100", f.raw, err)
-		} else if r := reasonIn(t, err); r.DelayMS == nil || *r.DelayMS <= last-500 {
-			t.Errorf("client %d is sent away with %+v, want to stand behind the one before, who has %d ms", refused, r, last)
-		} else {
-			last = *r.DelayMS
+		} else if r := reasonIn(t, err); r.DelayMS == nil {
+			t.Errorf("client %d is sent away with %+v, want a delay", refused, r)
+		} else { // it was decided on between now and then
+			delay := time.Duration(*r.DelayMS) * time.Millisecond
+			if latest := time.Now().Add(delay); latest.Before(last.Add(time.Second)) {
+				t.Errorf("client %d may come again by %v, want a place behind the one before, who has %v", refused, latest, last)
+			}
+			last = began.Add(delay)
 		}
 		refused++
 	}

@@ -203,6 +203,19 @@ func TestServe_APIHistory(t *testing.T) {
 	}
 }
 
+// toldOfRevocation logs how long it took from its begin until a revocation at one node
+// had ended what is held at another, of which a second is promised where the machine
+// keeps up. It fails the test when that may have been the other's regular look at all
+// revocations, instead of its being told.
+func toldOfRevocation(t *testing.T, began time.Time) {
+	t.Helper()
+	took := time.Since(began)
+	t.Logf("the revocation took %v", took)
+	if took > revokedReload/2 {
+		t.Errorf("the revocation took %v, want at most a second; the other node was not told", took)
+	}
+}
+
 // TestServe_RevokeAcrossNodes revokes at one node what is held at the other, by each
 // of the ways to name it.
 func TestServe_RevokeAcrossNodes(t *testing.T) {
@@ -230,9 +243,7 @@ func TestServe_RevokeAcrossNodes(t *testing.T) {
 			if r := c.closed(4301); r.Reason != "revoked" {
 				t.Errorf("the close reason is %+v, want revoked", r)
 			}
-			if took := time.Since(started); took > time.Second {
-				t.Errorf("it took %v, want at most a second", took)
-			}
+			toldOfRevocation(t, started)
 			for _, n := range s.nodes() {
 				n.mustDial(t, "?token="+tt.token, nil).closed(4301)
 			}

@@ -23,23 +23,21 @@ func startInCluster(t *testing.T, replicas int, edit func(*Config)) (*redistest.
 }
 
 // TestServe_ClusterLimitsDevices: in a Redis Cluster too never are there more devices
-// than the limit says, whichever master has the user, and each is decided in a moment.
+// than the limit says, whichever master has the user, and each is decided by Redis.
 func TestServe_ClusterLimitsDevices(t *testing.T) {
 	t.Parallel()
 	_, s := startInCluster(t, 0, func(c *Config) { c.Devices.Max = 3 })
 	for _, user := range []string{"ann", "bob", "cleo", "dan"} { // in several slots
 		var mu sync.Mutex // guards the fields below
 		var open []*client
-		refused, slowest := 0, time.Duration(0)
+		refused := 0
 		var all sync.WaitGroup
 		for i := range 10 {
 			all.Go(func() {
-				began := time.Now()
 				c := s.nodes()[i%2].mustDial(t, "?token="+tokenOf(user), nil)
 				f, err := c.tryRead()
 				mu.Lock()
 				defer mu.Unlock()
-				slowest = max(slowest, time.Since(began))
 				var closed websocket.CloseError
 				switch {
 				case err == nil && f.Type == "welcome":
@@ -55,10 +53,6 @@ func TestServe_ClusterLimitsDevices(t *testing.T) {
 		if len(open) != 3 || refused != 7 {
 			t.Errorf("%s: %d devices were let in and %d refused, want 3 and 7", user, len(open), refused)
 		}
-		// One that cannot ask Redis lets a device in after 2 s.
-		if slowest > time.Second {
-			t.Errorf("%s: a device waited for %v, want less than a second", user, slowest)
-		}
 		if len(open) > 0 {
 			open[0].leave()
 		}
@@ -66,6 +60,11 @@ func TestServe_ClusterLimitsDevices(t *testing.T) {
 			_, err := s.b.mustDial(t, "?token="+tokenOf(user), nil).tryRead()
 			return err
 		})
+	}
+	for _, n := range s.nodes() { // which cannot be when Redis is not asked in time
+		if got := n.metric(t, `gateway_device_admissions_total{result="unasked"}`); got != 0 {
+			t.Errorf("%s has decided on %v devices without Redis", n.cfg.Node, got)
+		}
 	}
 }
 
@@ -82,14 +81,10 @@ func TestServe_ClusterReplacesDevices(t *testing.T) {
 			return c
 		}
 		phone, desk := device(s.a, "phone"), device(s.b, "desk")
-		began := time.Now()
 		tv := device(s.b, "tv")
 		phone.closed(4008)
 		tv2 := device(s.a, "tv")
 		tv.closed(4008)
-		if took := time.Since(began); took > 2*time.Second {
-			t.Errorf("%s: two devices were replaced in %v, want a moment", user, took)
-		}
 		desk.alive()
 		tv2.alive()
 	}
@@ -164,9 +159,7 @@ func (s *system) endRevoked(t *testing.T) {
 	began := time.Now()
 	s.a.mustCall(t, "POST /revoke", `{"jti":"stolen"}`, nil)
 	held.closed(4301)
-	if took := time.Since(began); took > time.Second {
-		t.Errorf("the revocation took %v, want at most a second", took)
-	}
+	toldOfRevocation(t, began)
 	for _, n := range s.nodes() {
 		n.mustDial(t, "?token="+token, nil).closed(4301)
 	}
@@ -191,12 +184,21 @@ func TestServe_SentinelFailover(t *testing.T) {
 	}
 	bob.hears("log:1", 1, 5)
 
+	const connects = "gateway_redis_connects_total"
+	before := map[*testNode]float64{}
+	for _, n := range s.nodes() {
+		before[n] = n.metric(t, connects)
+	}
 	master.Kill()
 	for _, n := range s.nodes() {
-		n.awaitRedis(t, false)
+		eventually(t, func() error { // it may be away for a moment only
+			if got := n.metric(t, connects); got <= before[n] {
+				return fmt.Errorf("%s has connected to Redis %v times, want more", n.cfg.Node, got)
+			}
+			return nil
+		})
+		n.awaitRedis(t, true)
 	}
-	s.b.awaitRedis(t, true)
-	s.a.awaitRedis(t, true)
 	ann.insist("log:1", "after")
 	bob.hears("log:1", 6, 6)
 	bob.insist("log:1", "after that")

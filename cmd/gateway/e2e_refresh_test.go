@@ -11,7 +11,7 @@ func TestServe_RefreshOutlivesTheFirstToken(t *testing.T) {
 	t.Parallel()
 	s := startSystem(t, nil)
 	short := func(user string) string {
-		return sign(map[string]any{"user_id": user, "exp": time.Now().Add(3 * time.Second).Unix()})
+		return sign(map[string]any{"user_id": user, "exp": time.Now().Add(8 * time.Second).Unix()})
 	}
 	fresh, stale := s.a.connectWith(t, short("ann")), s.a.connectWith(t, short("ann"))
 	fresh.request(`{"type":"refresh","id":"ID","content":{"token":` + quote(tokenOf("ann")) + `}}`)
