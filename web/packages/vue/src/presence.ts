@@ -19,6 +19,12 @@ export interface Presence {
 /** A room is asked for its members at most this often, in milliseconds: each question costs ten frames. */
 const pause = 2_000;
 
+/**
+ * A node that is late is missing from the answer, and those with it who are in the room there. So
+ * who was told to have come is asked for so often before he is taken for gone again.
+ */
+const patience = 3;
+
 /** How many components watch a user. */
 const watchers = new WeakMap<GatewayClient, Map<string, number>>();
 
@@ -43,6 +49,8 @@ export function usePresence(of: MaybeRefOrGetter<PresenceOf>, given?: GatewayCli
   const members = shallowRef<RoomPresence["users"]>([]);
   let current: PresenceOf = { users: [] };
   let timer: ReturnType<typeof setTimeout> | undefined;
+  /** Who has come and was in no answer yet, and in how many he was not. */
+  const awaited = new Map<string, number>();
 
   const mark = (users: string[], now: string[]): void => {
     const next = new Set(online.value);
@@ -50,13 +58,26 @@ export function usePresence(of: MaybeRefOrGetter<PresenceOf>, given?: GatewayCli
     for (const user of now) next.add(user);
     online.value = next;
   };
+  const missed = (users: string[]): void => {
+    for (const user of users) {
+      const times = (awaited.get(user) ?? 0) + 1;
+      if (times < patience) awaited.set(user, times);
+      else awaited.delete(user);
+    }
+    if (awaited.size > 0) soon();
+  };
   const refresh = async (): Promise<void> => {
     clearTimeout(timer);
     timer = undefined;
     const asked = current;
     if ("room" in asked) {
-      const { users } = await client.presence(asked);
+      const { users } = await client.presence(asked).catch((error: unknown) => {
+        if (asked === current) missed([...awaited.keys()]);
+        throw error;
+      });
       if (asked !== current) return;
+      for (const { user_id } of users) awaited.delete(user_id);
+      missed([...awaited.keys()]);
       members.value = users;
       online.value = new Set(users.map(({ user_id }) => user_id));
     } else if (asked.users.length > 0) {
@@ -78,6 +99,7 @@ export function usePresence(of: MaybeRefOrGetter<PresenceOf>, given?: GatewayCli
     current = next;
     online.value = new Set();
     members.value = [];
+    awaited.clear();
     if ("room" in next) {
       void refresh().catch(() => undefined);
     } else if (next.users.length > 0) {
@@ -99,7 +121,10 @@ export function usePresence(of: MaybeRefOrGetter<PresenceOf>, given?: GatewayCli
       const { user_id, status } = content;
       if ("room" in current) {
         if (room !== undefined && room !== current.room) return;
-        if (status === "offline") {
+        if (status === "online") {
+          awaited.set(user_id, 0);
+        } else {
+          awaited.delete(user_id);
           mark([user_id], []);
           members.value = members.value.filter((member) => member.user_id !== user_id);
         }

@@ -176,6 +176,41 @@ describe("usePresence", () => {
     expect(gateway.last.of("presence")).toHaveLength(2);
   });
 
+  test("asks again for who has come to a room and is in no answer, a few times", async () => {
+    let users: object[] = [];
+    let fails = false;
+    gateway.intercept = (socket, { id = "", type }) => {
+      if (type !== "presence") return false;
+      if (fails) socket.push({ type: "error", id, content: { code: 4103, message: "away" } });
+      else socket.push({ type, id, content: { room: "r", connections: users.length, users } });
+      return true;
+    };
+    const { result } = setup(() => usePresence({ room: "r" }));
+    await pass(1);
+    const asked = (): number => gateway.last.of("presence").length;
+    expect(asked()).toBe(1);
+
+    fails = true;
+    gateway.last.push(status("bob", "online"));
+    await pass(2001);
+    fails = false; // and bob's node is late
+    await pass(2001);
+    expect([asked(), result.members.value]).toEqual([3, []]);
+    users = [{ user_id: "bob", user_name: "Bob", devices: 1 }];
+    await pass(2001);
+    expect([asked(), result.isOnline("bob")]).toEqual([4, true]);
+    await pass(20_000);
+    expect(asked(), "all have come").toBe(4);
+
+    gateway.last.push(status("cai", "online")); // and is gone before anybody asks
+    await pass(20_000);
+    expect(asked(), "nobody is asked for for ever").toBe(7);
+    gateway.last.push(status("dan", "online"));
+    gateway.last.push(status("dan", "offline"));
+    await pass(20_000);
+    expect(asked(), "who has gone is not asked for").toBe(8);
+  });
+
   test("asks again who is in a room when its node is back, which does not tell who has left", async () => {
     let users = [{ user_id: "bob", user_name: "Bob", devices: 1 }];
     gateway.intercept = (socket, { id = "", type }) => {
