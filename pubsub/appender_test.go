@@ -127,11 +127,11 @@ func TestAppender_TakesOverBehindAFailover(t *testing.T) {
 				}
 			}()
 			follows.waitReconnected(t, before)
-			restored, err := reply(t, func(done func(stream.Restored, error)) error {
+			restored := mustReply(t, func(done func(stream.Restored, error)) error {
 				return follows.Restore(stream.Restore{Key: k, Rules: logRules, Known: last.Position, Entries: known}, done)
 			})
-			if err != nil || restored.Conflict || restored.Position != last.Position {
-				t.Errorf("Restore = %+v, %v, want %v", restored, err, last.Position)
+			if restored.Conflict || restored.Position != last.Position {
+				t.Errorf("Restore = %+v, want %v", restored, last.Position)
 			}
 			if r := wait(t, result, "answer"); !r.Duplicate || r.Epoch != last.Epoch || r.Offset != last.Offset {
 				t.Errorf("the repeat is %+v, want the duplicate of %+v", r, last)
@@ -139,9 +139,9 @@ func TestAppender_TakesOverBehindAFailover(t *testing.T) {
 			if err := wait(t, tries, "refusal"); err == nil || stream.Hopeless(err) {
 				t.Errorf("Append before = %v, want an error that passes", err)
 			}
-			page, err := reply(t, func(done func(stream.Page, error)) error { return follows.ReadLog(k, 0, 10, done) })
-			if texts := payloads(page.Entries); err != nil || texts != "m1 m2" {
-				t.Errorf("the log has %q, %v, want m1 m2", texts, err)
+			page := mustReply(t, func(done func(stream.Page, error)) error { return follows.ReadLog(k, 0, 10, done) })
+			if texts := payloads(page.Entries); texts != "m1 m2" {
+				t.Errorf("the log has %q, want m1 m2", texts)
 			}
 		})
 	}
