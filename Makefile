@@ -54,7 +54,7 @@ bench: build ## measure the gateway and some peers for five minutes, into bench/
 	$(MAKE) -C bench/peers go floor
 	bin/wsbench suite short --results bench/results
 
-benchfull: build ## measure everything against every peer (about an hour a round), into bench/results
+benchfull: build ## measure everything against every peer (about 25 minutes a round), into bench/results
 	$(MAKE) -C bench/peers
 	bin/wsbench suite full --rounds $(ROUNDS) --limit 8h --results bench/results
 

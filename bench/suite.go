@@ -33,7 +33,7 @@ func ShortSuite() []Job {
 }
 
 // FullSuite is everything but million, against every peer, and how costs grow
-// with the number of connections. It takes over an hour.
+// with the number of connections. It takes about 25 minutes.
 func FullSuite() []Job {
 	floors := []string{"floor", "floor --threads 2"}
 	peers := []string{"gws", "gorilla", "coder", "nbiows", "centrifuge", "ws", "socketio"}

@@ -157,10 +157,10 @@ func newSuiteCommand() *cobra.Command {
 	m := newMeasurement()
 	cmd := &cobra.Command{
 		Use:   "suite short|full",
-		Short: "Run a selection of scenarios: short takes five minutes, full over an hour",
+		Short: "Run a selection of scenarios: short takes five minutes, full about 25",
 		Long: `Run a selection of scenarios. short takes about five minutes; full has every
 scenario but million, every peer, and how costs grow with the connections, and
-takes over an hour for each round.`,
+takes about 25 minutes for each round.`,
 		Example:   "  wsbench suite short --results bench/results\n  wsbench suite full --rounds 3 --limit 5h --results bench/results",
 		Args:      cobra.MatchAll(cobra.ExactArgs(1), cobra.OnlyValidArgs),
 		ValidArgs: []string{"short", "full"},
