@@ -294,6 +294,7 @@ describe.concurrent("in a browser", () => {
     await write("one");
     await until("the first is there", async () => (await heard(first)).length === 1);
     await until("the first is acknowledged", async () => {
+      await first.page.waitForTimeout(500); // in which it is, as a rule; else it comes once more
       await first.page.reload();
       await first.page.waitForFunction(() => "harness" in window);
       await first.connected();
