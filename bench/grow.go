@@ -69,21 +69,13 @@ func (s *Stage) growTo(ctx context.Context, p Parameters, n int) (Step, error) {
 	if err := s.open(ctx, p, n); err != nil {
 		return Step{}, err
 	}
-	if err := s.sleep(ctx, fmt.Sprintf("%d connections at rest", n), p.Settle); err != nil {
-		return Step{}, err
-	}
-	now, err := s.snapshot()
-	if err != nil {
-		return Step{}, err
-	}
-	step := Step{Connections: n, Resident: now.resident - s.before.resident}
-	kernel := now.kernel.Since(s.before.kernel)
 	s.Result.Connections.Asked, s.Result.Connections.Joined = n, n
-	s.Result.Memory = &Memory{
-		Before: s.before.resident, Settled: now.resident, SettleSeconds: p.Settle.Seconds(),
-		PerConnection: float64(step.Resident) / float64(n), Machine: s.before.available - now.available,
-		Kernel: kernel, KernelPerConnection: float64(kernel.InSockets()) / float64(n),
+	s.Result.Memory = &Memory{Before: s.before.resident}
+	if err := s.settle(ctx, p.Settle); err != nil {
+		return Step{}, err
 	}
+	step := Step{Connections: n, Resident: s.Result.Memory.Settled - s.Result.Memory.Before}
+	var err error
 	s.Result.Delivery, s.Result.Client, err = s.publishToRooms(ctx, p, n)
 	step.Delivery = s.Result.Delivery
 	return step, err

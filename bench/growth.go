@@ -31,11 +31,11 @@ func (s *section) growthOf(r *row) *pageSection {
 	cpu, ratio := []string{cpuPerDelivery.title}, []string{"CPU/floor"}
 	for i, n := range steps {
 		p.Targets = append(p.Targets, strconv.Itoa(n)+" connections")
-		all = append(all, orNothing(whole, r.step(residentAt(n))))
+		all = append(all, orNothing(whole, r.step(at(i, residentInAll))))
 		since = append(since, orNothing(whole, r.step(perFurther(i, i-1))))
 		further = append(further, orNothing(whole, r.step(perFurther(i, 0))))
-		cpu = append(cpu, orNothing(hundredth, r.step(cpuAt(n))))
-		ratio = append(ratio, orNothing(hundredth, r.step(cpuAt(n))/s.floorAt(n)))
+		cpu = append(cpu, orNothing(hundredth, r.step(at(i, deliveryCPU))))
+		ratio = append(ratio, orNothing(hundredth, r.step(at(i, deliveryCPU))/s.floorAt(i)))
 	}
 	p.Lines = [][]string{all, since, further, cpu}
 	if _, compared := s.floor(); compared {
@@ -69,26 +69,23 @@ func (r *row) step(value func([]Step) float64) float64 {
 	return v
 }
 
-func residentAt(n int) func([]Step) float64 {
+// at is what value finds in step i, NaN where a round has no such step.
+func at(i int, value func(Step) float64) func([]Step) float64 {
 	return func(steps []Step) float64 {
-		for _, s := range steps {
-			if s.Connections == n {
-				return float64(s.Resident)
-			}
+		if i >= len(steps) {
+			return math.NaN()
 		}
-		return math.NaN()
+		return value(steps[i])
 	}
 }
 
-func cpuAt(n int) func([]Step) float64 {
-	return func(steps []Step) float64 {
-		for _, s := range steps {
-			if s.Connections == n && s.Delivery != nil && s.Delivery.Received > 0 {
-				return s.Delivery.CPUMicros
-			}
-		}
+func residentInAll(s Step) float64 { return float64(s.Resident) }
+
+func deliveryCPU(s Step) float64 {
+	if s.Delivery == nil || s.Delivery.Received == 0 {
 		return math.NaN()
 	}
+	return s.Delivery.CPUMicros
 }
 
 // perFurther is what each connection takes that step i has more than step from.
@@ -102,11 +99,11 @@ func perFurther(i, from int) func([]Step) float64 {
 	}
 }
 
-// floorAt is the CPU of the first floor's deliveries to n connections, NaN if there is none.
-func (s *section) floorAt(n int) float64 {
+// floorAt is the CPU of the first floor's deliveries in step i, NaN if there is none.
+func (s *section) floorAt(i int) float64 {
 	for _, r := range s.rows {
 		if isFloor(r.target) {
-			return r.step(cpuAt(n))
+			return r.step(at(i, deliveryCPU))
 		}
 	}
 	return math.NaN()

@@ -67,9 +67,9 @@ export class Tab {
   }
 
   /** Waits until the page has heard as much as expected, and says what it has heard. */
-  async hears(room: string, count: number, timeout?: number): Promise<unknown[]> {
+  async hears(room: string, count: number): Promise<unknown[]> {
     const enough = async (): Promise<boolean> => (await this.heard(room)).length >= count;
-    await until(`${count} messages in ${room}`, enough, timeout).catch(async (error: unknown) => {
+    await until(`${count} messages in ${room}`, enough).catch(async (error: unknown) => {
       throw new Error(`${String(error)}; heard ${JSON.stringify(await this.heard(room))}`, { cause: error });
     });
     return this.heard(room);

@@ -38,8 +38,8 @@ export class Visitor {
     return this.page.getByText(text, { exact: true });
   }
 
-  async sees(text: string, timeout = patience): Promise<void> {
-    await this.text(text).first().waitFor({ timeout });
+  async sees(text: string): Promise<void> {
+    await this.text(text).first().waitFor({ timeout: patience });
   }
 
   button(name: string | RegExp): Locator {
