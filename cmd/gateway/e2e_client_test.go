@@ -38,7 +38,8 @@ type client struct {
 	user    string
 	welcome frame
 	pending []frame
-	marks   string // the room that sync has joined
+	marks   string        // the room that sync has joined
+	longer  time.Duration // what the test waits for takes so much more than patience
 }
 
 // within has clients of a test fail its subtest while that runs.
@@ -146,7 +147,7 @@ func (c *client) read() frame {
 
 func (c *client) tryRead() (f frame, err error) {
 	c.t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	ctx, cancel := context.WithTimeout(context.Background(), patience+c.longer)
 	defer cancel()
 	typ, b, err := c.conn.Read(ctx)
 	if err != nil {
