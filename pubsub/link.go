@@ -57,9 +57,7 @@ type link struct {
 
 	watcher sync.WaitGroup // it and its looks, which end with ctx
 
-	// Owned by the reader.
-	readAt    time.Time // when the last read returned
-	delivered bool      // it brought messages
+	gathering // owned by the reader
 
 	history atomic.Pointer[string] // of the server, which may be ""; nil before it was asked
 
@@ -113,6 +111,7 @@ func (l *link) dial() (err error) {
 	if _, err = l.sub.ReceiveTimeout(ctx, ioTimeout); err != nil {
 		return err
 	}
+	l.gathering = gatherOn(l.conn)
 	return l.conn.SetDeadline(time.Time{}) // go-redis left its own
 }
 
@@ -169,20 +168,8 @@ func (l *link) Read(b []byte) (int, error) {
 	}
 	l.coalesce()
 	n, err := l.conn.Read(b)
-	l.readAt, l.delivered = time.Now(), false
+	l.noteRead(n)
 	return n, err
-}
-
-// coalesce lets messages gather that come close behind the last ones. What is
-// read together wakes every shard once, and the clients of a machine that sleeps
-// between two messages cost the kernel a wake-up for each write.
-func (l *link) coalesce() {
-	if !l.delivered {
-		return
-	}
-	if d := l.bus.cfg.Coalesce - time.Since(l.readAt); d > 0 {
-		pause(l.ctx, d)
-	}
 }
 
 // deliver gives one message to the Handler.
