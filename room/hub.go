@@ -16,8 +16,8 @@ import (
 // Config says what a Hub allows. The zero value of an optional field means the
 // default in its comment.
 type Config struct {
-	// Shards is the number of workers, a power of two up to 64; 0 means four for
-	// each CPU.
+	// Shards is the number of workers, a power of two up to 64; 0 means one for
+	// each CPU, or up to twice as many.
 	Shards int
 	// MaxRooms and MaxWatched bound the rooms and watched users per connection.
 	MaxRooms   int
@@ -73,7 +73,7 @@ func NewHub(cfg Config, bus Subscriber) (*Hub, error) {
 	}
 	if cfg.Shards == 0 {
 		cfg.Shards = 1
-		for cfg.Shards < min(64, 4*runtime.NumCPU()) {
+		for cfg.Shards < min(64, runtime.NumCPU()) {
 			cfg.Shards *= 2
 		}
 	}
