@@ -88,7 +88,7 @@ func TestCluster_RoomsAndRevocations(t *testing.T) {
 	b := &fakeNode{rooms: []RoomCount{{"b", 1}, {"c", 3}}, revoked: make(chan string, 1)}
 	first := a.start(t, server.Addr(), "n1")
 	b.start(t, server.Addr(), "n2")
-	redistest.Eventually(t, 20*time.Second, func() error {
+	redistest.Eventually(t, time.Minute, func() error {
 		if n := len(first.Nodes()); n != 2 {
 			return fmt.Errorf("%d nodes", n)
 		}
@@ -124,7 +124,7 @@ func TestCluster_RoomsAndRevocations(t *testing.T) {
 			if got != "text" {
 				t.Errorf("%s was told %q", name, got)
 			}
-		case <-time.After(20 * time.Second):
+		case <-time.After(time.Minute):
 			t.Errorf("%s was not told", name)
 		}
 	}

@@ -25,7 +25,7 @@ import (
 	"github.com/ginforge/gateway/pubsub/redistest"
 )
 
-const patience = 10 * time.Second
+const patience = time.Minute
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 

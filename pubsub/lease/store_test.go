@@ -17,7 +17,7 @@ import (
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 const (
-	patience = 10 * time.Second
+	patience = time.Minute
 	// testTTL is that of leases that must hold for some calls on a machine that is
 	// busy, and be over in a test.
 	testTTL = 2 * time.Second
@@ -52,72 +52,95 @@ func newStore(t *testing.T, addr string) *Store {
 	return New(client, "websocket:")
 }
 
-func (s *Store) ask(t *testing.T, a Ask) Grant {
-	t.Helper()
-	a.Name, a.TTL = "thing", testTTL
-	g, err := s.Acquire(context.Background(), a)
-	if err != nil {
-		t.Fatalf("Acquire(%+v) = %v", a, err)
+// asking makes a function that asks for the lease of a name for a time.
+func (s *Store) asking(t testing.TB, name string, ttl time.Duration) func(Ask) Grant {
+	return func(a Ask) Grant {
+		t.Helper()
+		a.Name, a.TTL = name, ttl
+		g, err := s.Acquire(context.Background(), a)
+		if err != nil {
+			t.Fatalf("Acquire(%+v) = %v", a, err)
+		}
+		return g
 	}
-	return g
 }
 
 func TestStore_OneHoldsIt(t *testing.T) {
 	onBoth(t, func(t *testing.T, s *Store, pass func(time.Duration)) {
-		first := s.ask(t, Ask{Owner: "a", Note: "n"})
-		if !first.Held || first.Term == 0 || first.Before.Owner != "" {
-			t.Fatalf("the first gets %+v", first)
-		}
-		if g := s.ask(t, Ask{Owner: "b"}); g.Held || g.Term != first.Term || g.Before.Owner != "a" || g.Before.Note != "n" {
-			t.Errorf("another gets %+v while it is held", g)
-		}
-		if g := s.ask(t, Ask{Owner: "a"}); !g.Held || g.Term != first.Term {
-			t.Errorf("the holder gets %+v, want the same term", g)
-		}
-		if seen, err := s.Look(context.Background(), "thing"); err != nil || !seen.Held || seen.Owner != "a" || seen.Term != first.Term {
-			t.Errorf("Look = %+v, %v", seen, err)
-		}
-		pass(testTTL + 200*time.Millisecond)
-		if seen, err := s.Look(context.Background(), "thing"); err != nil || seen.Held || seen.Owner != "a" {
-			t.Errorf("Look = %+v, %v, want that it is over", seen, err)
-		}
-		if g := s.ask(t, Ask{Owner: "a", Renew: true}); !g.Held || g.Term != first.Term {
-			t.Errorf("the last holder gets %+v, want the same term", g)
-		}
-		pass(testTTL + 200*time.Millisecond)
-		second := s.ask(t, Ask{Owner: "b"})
-		if !second.Held || second.Term <= first.Term || second.Before.Until > second.Now {
-			t.Errorf("the next gets %+v after %+v", second, first)
-		}
-		if g := s.ask(t, Ask{Owner: "a", Renew: true}); g.Held {
-			t.Errorf("who had it before gets %+v", g)
-		}
-		for _, wrong := range []struct {
-			owner string
-			term  uint64
-		}{{"a", second.Term}, {"b", first.Term}} {
-			if err := s.Release(context.Background(), "thing", wrong.owner, wrong.term, time.Now()); err != nil {
-				t.Fatal(err)
+		redistest.InTime(t, testTTL, func(t *redistest.Attempt, ttl time.Duration) {
+			name := fmt.Sprint("thing for ", ttl) // no other attempt's
+			ask := s.asking(t, name, ttl)
+			first := ask(Ask{Owner: "a", Note: "n"})
+			if !first.Held || first.Term == 0 || first.Before.Owner != "" {
+				t.Fatalf("the first gets %+v", first)
 			}
-		}
-		if g := s.ask(t, Ask{Owner: "a"}); g.Held {
-			t.Errorf("after a release by somebody else: %+v", g)
-		}
-		if err := s.Release(context.Background(), "thing", "b", second.Term, time.Now()); err != nil {
+			if g := ask(Ask{Owner: "b"}); g.Held || g.Term != first.Term || g.Before.Owner != "a" || g.Before.Note != "n" {
+				t.Errorf("another gets %+v while it is held", g)
+			}
+			if g := ask(Ask{Owner: "a"}); !g.Held || g.Term != first.Term {
+				t.Errorf("the holder gets %+v, want the same term", g)
+			}
+			if seen, err := s.Look(context.Background(), name); err != nil || !seen.Held || seen.Owner != "a" || seen.Term != first.Term {
+				t.Errorf("Look = %+v, %v", seen, err)
+			}
+			t.InTime()
+			pass(ttl + 200*time.Millisecond)
+			if seen, err := s.Look(context.Background(), name); err != nil || seen.Held || seen.Owner != "a" {
+				t.Errorf("Look = %+v, %v, want that it is over", seen, err)
+			}
+			if g := ask(Ask{Owner: "a", Renew: true}); !g.Held || g.Term != first.Term {
+				t.Errorf("the last holder gets %+v, want the same term", g)
+			}
+			pass(ttl + 200*time.Millisecond)
+			t.By(time.Now().Add(ttl))
+			second := ask(Ask{Owner: "b"})
+			if !second.Held || second.Term <= first.Term || second.Before.Until > second.Now {
+				t.Errorf("the next gets %+v after %+v", second, first)
+			}
+			if g := ask(Ask{Owner: "a", Renew: true}); g.Held {
+				t.Errorf("who had it before gets %+v", g)
+			}
+			s.handOver(t, name, first, second, ask)
+		})
+	})
+}
+
+// handOver has the holder of the second term release its lease, in vain at first.
+func (s *Store) handOver(t *redistest.Attempt, name string, first, second Grant, ask func(Ask) Grant) {
+	t.Helper()
+	for _, wrong := range []struct {
+		owner string
+		term  uint64
+	}{{"a", second.Term}, {"b", first.Term}} {
+		if err := s.Release(context.Background(), name, wrong.owner, wrong.term, time.Now()); err != nil {
 			t.Fatal(err)
 		}
-		if g := s.ask(t, Ask{Owner: "a"}); !g.Held || g.Term <= second.Term {
-			t.Errorf("after the release: %+v", g)
-		}
-	})
+	}
+	if g := ask(Ask{Owner: "a"}); g.Held {
+		t.Errorf("after a release by somebody else: %+v", g)
+	}
+	t.InTime()
+	if err := s.Release(context.Background(), name, "b", second.Term, time.Now()); err != nil {
+		t.Fatal(err)
+	}
+	if g := ask(Ask{Owner: "a"}); !g.Held || g.Term <= second.Term {
+		t.Errorf("after the release: %+v", g)
+	}
 }
 
 func TestStore_WhileHandsOver(t *testing.T) {
 	t.Parallel()
 	server := redistest.Start(t)
 	s := newStore(t, server.Addr())
+	redistest.InTime(t, time.Second, func(t *redistest.Attempt, ttl time.Duration) { handsOver(t, server, s, ttl) })
+}
+
+// handsOver has two hold a lease in turn. Its premise is that nothing stands still
+// for a ttl while the first has it, who would lose it.
+func handsOver(t *redistest.Attempt, server *redistest.Server, s *Store, ttl time.Duration) {
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
+	lease := fmt.Sprint("lease for ", ttl) // no other attempt's
 	begun, ended := make(chan string, 8), make(chan string, 8)
 	var stops []func()
 	for _, name := range []string{"a", "b"} {
@@ -125,7 +148,7 @@ func TestStore_WhileHandsOver(t *testing.T) {
 		finished := make(chan struct{})
 		go func() {
 			defer close(finished)
-			s.While(mine, Ask{Name: "x", Owner: name, TTL: 300 * time.Millisecond}, zerolog.Nop(), func(ctx context.Context, _ Grant) {
+			s.While(mine, Ask{Name: lease, Owner: name, TTL: ttl}, zerolog.Nop(), func(ctx context.Context, _ Grant) {
 				begun <- name
 				<-ctx.Done()
 				ended <- name
@@ -150,6 +173,7 @@ func TestStore_WhileHandsOver(t *testing.T) {
 	if got := next(ended); got != first {
 		t.Errorf("%s has ended, want %s", got, first)
 	}
+	t.InTime()
 	second := next(begun)
 	if second == first {
 		t.Errorf("%s holds it again after its end", first)
@@ -164,7 +188,7 @@ func TestStore_WhileHandsOver(t *testing.T) {
 	}
 	stops[second[0]-'a']()
 	redistest.Eventually(t, patience, func() error {
-		g, err := s.Acquire(context.Background(), Ask{Name: "x", Owner: "c", TTL: time.Second})
+		g, err := s.Acquire(context.Background(), Ask{Name: lease, Owner: "c", TTL: time.Second})
 		if err != nil || !g.Held {
 			return fmt.Errorf("%+v, %w", g, err)
 		}

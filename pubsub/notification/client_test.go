@@ -19,7 +19,7 @@ import (
 	"github.com/ginforge/gateway/pubsub/notification"
 )
 
-const patience = 10 * time.Second
+const patience = time.Minute
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"strconv"
 	"testing"
-	"time"
 
 	"github.com/redis/go-redis/v9"
 
@@ -27,7 +26,7 @@ func TestClient_WaitsForReplicas(t *testing.T) {
 		t.Errorf("without a replica: %v, want ErrUnreplicated", err)
 	}
 	redistest.Start(t, "--replicaof", "127.0.0.1 "+strconv.Itoa(master.Port()), "--repl-diskless-sync-delay", "0")
-	redistest.Eventually(t, 20*time.Second, send)
+	redistest.Eventually(t, patience, send)
 	if n, err := r.XLen(context.Background(), "websocket:publish").Result(); err != nil || n < 2 {
 		t.Errorf("the stream has %d entries, %v", n, err)
 	}

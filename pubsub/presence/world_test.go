@@ -20,7 +20,7 @@ import (
 	"github.com/ginforge/gateway/pubsub/redistest"
 )
 
-const patience = 10 * time.Second
+const patience = time.Minute
 
 func TestMain(m *testing.M) {
 	// A pool that has lost its server looks for it once a second, also when it has

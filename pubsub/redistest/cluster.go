@@ -13,7 +13,7 @@ const (
 	numSlots = 16384
 	// clusterTimeout is how long a Cluster may take to agree on something:
 	// its nodes gossip.
-	clusterTimeout = 30 * time.Second
+	clusterTimeout = time.Minute
 	// nodeTimeout is how long, in ms, a node may be silent before the others
 	// replace it.
 	nodeTimeout = "1500"

@@ -22,7 +22,7 @@ import (
 
 const (
 	// startTimeout is how long a server may take until it answers.
-	startTimeout = 10 * time.Second
+	startTimeout = 30 * time.Second
 	// startAttempts covers a free port that another process took first.
 	startAttempts = 5
 	// portAttempts is how many ports are tried to find a free one.

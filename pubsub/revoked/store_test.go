@@ -62,7 +62,7 @@ func TestStore(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		redistest.Eventually(t, 10*time.Second, func() error {
+		redistest.Eventually(t, time.Minute, func() error {
 			if got := texts(t, s); !slices.Equal(got, []string{"long"}) {
 				return errors.New("not over yet")
 			}
