@@ -9,8 +9,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/redis/go-redis/v9"
+
 	"github.com/ginforge/gateway/bench/fleet"
-	"github.com/ginforge/gateway/pubsub"
 	"github.com/ginforge/gateway/session/auth"
 )
 
@@ -115,7 +116,10 @@ func metric(t *testing.T, g *Gateway, name string) float64 {
 
 func publish(ctx context.Context, t *testing.T, g *Gateway, channel, payload string) {
 	t.Helper()
-	n, err := pubsub.PublishOnce(ctx, pubsub.Config{URL: "redis://" + g.Redis}, channel, []byte(payload))
+	// Asked once, since a PUBLISH without an answer may have been heard.
+	client := redis.NewClient(&redis.Options{Addr: g.Redis, Protocol: 2, MaxRetries: -1, ReadTimeout: time.Minute})
+	defer client.Close()
+	n, err := client.Publish(ctx, channel, payload).Result()
 	if err != nil || n != 1 {
 		t.Fatalf("PUBLISH %s = %d receivers, %v; want 1", channel, n, err)
 	}

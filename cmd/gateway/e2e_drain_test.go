@@ -129,7 +129,7 @@ func TestServe_ShutdownTimeoutCutsTheRest(t *testing.T) {
 	t.Parallel()
 	redis := redistest.Start(t)
 	n := launch(t, redis.URL(), "hasty", func(c *Config) {
-		c.Engine.CloseTimeout = time.Minute
+		c.Engine.CloseTimeout = 2 * patience
 		c.Shutdown.Timeout = 500 * time.Millisecond
 	})
 	n.connect(t, "silent")

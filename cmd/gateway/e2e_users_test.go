@@ -103,7 +103,7 @@ func TestServe_WatchersSeeEdges(t *testing.T) {
 // go for good behind it: when the second is told of, the first would have been.
 func TestServe_ReturnWithinTheGraceIsNoEdge(t *testing.T) {
 	t.Parallel()
-	s := startSystem(t, func(c *Config) { c.Presence.Grace = 6 * time.Second })
+	s := startSystem(t, func(c *Config) { c.Presence.Grace = 15 * time.Second })
 	watcher, member := s.a.connect(t, "watcher"), s.a.connect(t, "member")
 	watcher.request(`{"type":"watch","id":"ID","content":{"users":["bob","cleo"]}}`)
 	member.join("chat:1")

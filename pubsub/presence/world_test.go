@@ -59,7 +59,7 @@ type world struct {
 }
 
 func newWorld(t *testing.T, addr string) *world {
-	return newWorldOf(t, redis.NewClient(&redis.Options{Addr: addr, Protocol: 2, MaxRetries: -1}))
+	return newWorldOf(t, redis.NewClient(&redis.Options{Addr: addr, Protocol: 2, MaxRetries: -1, ReadTimeout: time.Minute}))
 }
 
 func newWorldOf(t *testing.T, client redis.UniversalClient) *world {

@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/redis/go-redis/v9"
+
+	"github.com/ginforge/gateway/pubsub/redistest"
 )
 
 func TestStore_AppendNumbersKeepsAndPublishes(t *testing.T) {
@@ -61,25 +63,30 @@ func TestStore_AppendBatchKeepsOrderAndLogsApart(t *testing.T) {
 
 func TestStore_DuplicatesWithinTheWindow(t *testing.T) {
 	onBoth(t, func(t *testing.T, w *world) {
-		live := w.listen(t, room)
-		a := Append{Key: room, Rules: rules, Payload: []byte("x"), Dedupe: "odd key {}\n" + strings.Repeat("y", 100), DedupeWindow: 2 * time.Second}
-		first := w.append(t, a)
-		again := w.append(t, a)
-		want(t, "the answer to a duplicate", again, Appended{Position: first.Position, Duplicate: true})
-		both := w.Append(context.Background(), []Append{
-			{Key: room, Rules: rules, Payload: []byte("y"), Dedupe: "y"}, {Key: room, Rules: rules, Payload: []byte("y"), Dedupe: "y"},
-		})
-		want(t, "a duplicate in its own batch", both[1].Appended, Appended{Position: both[0].Position, Duplicate: true})
-		want(t, "what is kept", texts(w.read(t, room, 0, 10).Entries), "[1:x 2:y]")
-		want(t, "live", live.next(t).Offset, 1)
-		want(t, "live", live.next(t).Offset, 2)
-		live.silent(t)
+		redistest.InTime(t, 2*time.Second, func(t *redistest.Attempt, window time.Duration) {
+			room := Key{Room, "chat:" + window.String()}
+			live := w.listen(t, room)
+			t.By(time.Now().Add(window))
+			a := Append{Key: room, Rules: rules, Payload: []byte("x"), Dedupe: "odd key {}\n" + strings.Repeat("y", 100), DedupeWindow: window}
+			first := w.append(t, a)
+			again := w.append(t, a)
+			want(t, "the answer to a duplicate", again, Appended{Position: first.Position, Duplicate: true})
+			t.InTime()
+			both := w.Append(context.Background(), []Append{
+				{Key: room, Rules: rules, Payload: []byte("y"), Dedupe: "y"}, {Key: room, Rules: rules, Payload: []byte("y"), Dedupe: "y"},
+			})
+			want(t, "a duplicate in its own batch", both[1].Appended, Appended{Position: both[0].Position, Duplicate: true})
+			want(t, "what is kept", texts(w.read(t, room, 0, 10).Entries), "[1:x 2:y]")
+			want(t, "live", live.next(t).Offset, 1)
+			want(t, "live", live.next(t).Offset, 2)
+			live.silent(t)
 
-		other := a
-		other.Name = "elsewhere"
-		want(t, "the same key in another log", w.append(t, other).Duplicate, false)
-		w.pass(a.DedupeWindow)
-		want(t, "after the window", w.append(t, a).Duplicate, false)
+			other := a
+			other.Name = "elsewhere:" + window.String()
+			want(t, "the same key in another log", w.append(t, other).Duplicate, false)
+			w.pass(a.DedupeWindow)
+			want(t, "after the window", w.append(t, a).Duplicate, false)
+		})
 	})
 }
 
@@ -98,16 +105,23 @@ func TestStore_KeepsSizeMessages(t *testing.T) {
 
 func TestStore_MessagesAgeAndTheEpochStays(t *testing.T) {
 	onBoth(t, func(t *testing.T, w *world) {
-		short := Rules{Size: 100, TTL: 2 * time.Second}
-		first := w.add(t, room, short, "a", "b")
-		w.pass(1250 * time.Millisecond)
-		w.add(t, room, short, "c") // keeps the stream alive, and not a and b
-		w.pass(1250 * time.Millisecond)
-		want(t, "the young", texts(w.read(t, room, 0, 100).Entries), "[3:c]")
-		w.pass(short.TTL)
-		p := w.read(t, room, 0, 100)
-		want(t, "all aged out", p, Page{Position{first.Epoch, 3}, 4, []Entry{}})
-		want(t, "the next", w.add(t, room, short, "d"), Position{first.Epoch, 4})
+		redistest.InTime(t, 2*time.Second, func(t *redistest.Attempt, ttl time.Duration) {
+			room, short := Key{Room, "chat:" + ttl.String()}, Rules{Size: 100, TTL: ttl}
+			t.By(time.Now().Add(ttl))
+			first := w.add(t, room, short, "a", "b")
+			w.pass(ttl * 5 / 8)
+			added := time.Now()
+			w.add(t, room, short, "c") // keeps the stream alive, and not a and b
+			t.InTime()
+			t.By(added.Add(ttl))
+			w.pass(ttl * 5 / 8)
+			want(t, "the young", texts(w.read(t, room, 0, 100).Entries), "[3:c]")
+			t.InTime()
+			w.pass(ttl)
+			p := w.read(t, room, 0, 100)
+			want(t, "all aged out", p, Page{Position{first.Epoch, 3}, 4, []Entry{}})
+			want(t, "the next", w.add(t, room, short, "d"), Position{first.Epoch, 4})
+		})
 	})
 }
 

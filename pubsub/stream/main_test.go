@@ -53,7 +53,7 @@ func onBoth(t *testing.T, test func(t *testing.T, w *world)) {
 
 func newWorld(tb testing.TB, addr string, pass func(time.Duration)) *world {
 	tb.Helper()
-	client := redis.NewClient(&redis.Options{Addr: addr, MaxRetries: -1, Protocol: 2})
+	client := redis.NewClient(&redis.Options{Addr: addr, MaxRetries: -1, Protocol: 2, ReadTimeout: time.Minute})
 	tb.Cleanup(func() { _ = client.Close() })
 	return &world{New(client, Options{Prefix: "websocket:"}), client, pass}
 }
@@ -137,7 +137,7 @@ func (w *world) listen(tb testing.TB, k Key) listener {
 // next returns the next message, parsed.
 func (l listener) next(tb testing.TB) Live {
 	tb.Helper()
-	got, err := l.ReceiveTimeout(context.Background(), 10*time.Second)
+	got, err := l.ReceiveTimeout(context.Background(), time.Minute)
 	if err != nil {
 		tb.Fatalf("no live message: %v", err)
 	}

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"errors"
 	"io"
+	"math"
 	"net"
 	"os"
 	"sync/atomic"
@@ -114,26 +115,40 @@ func TestProxy_CutsThoseThatMatch(t *testing.T) {
 	echo(t, second, "c")
 }
 
-// Small buffers must not make a slow network of the loopback.
+// Small buffers must not make a slow network of the loopback, as they do when each
+// of them waits for an acknowledgement that is delayed. A busy machine may be slow
+// once, but not each time.
 func TestProxy_PassesMuchInTime(t *testing.T) {
-	const megabytes = 8
+	const (
+		megabytes = 8
+		limit     = 5 * time.Second
+	)
 	addr, _ := server(t)
 	p, err := Listen(To(addr), 32<<10)
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(p.Close)
-	c := dial(t, p)
-	go func() {
-		_, _ = c.Write(make([]byte, megabytes<<20)) // the reader says when it fails
-		_ = c.CloseWrite()
-	}()
-	began := time.Now()
-	n, err := io.Copy(io.Discard, c)
-	if took := time.Since(began); n != megabytes<<20 || err != nil || took > 5*time.Second {
-		t.Errorf("%d bytes came back after %v, %v", n, took, err)
+	best := time.Duration(math.MaxInt64)
+	for range 3 {
+		c := dial(t, p)
+		go func() {
+			_, _ = c.Write(make([]byte, megabytes<<20)) // the reader says when it fails
+			_ = c.CloseWrite()
+		}()
+		began := time.Now()
+		n, err := io.Copy(io.Discard, c)
+		if n != megabytes<<20 || err != nil {
+			t.Fatalf("%d bytes came back, %v", n, err)
+		}
+		if best = min(best, time.Since(began)); best <= limit {
+			break
+		}
 	}
-	t.Logf("%v for %d MB there and back", time.Since(began), megabytes)
+	t.Logf("%v for %d MB there and back", best, megabytes)
+	if best > limit {
+		t.Errorf("%d MB took %v at best, want at most %v", megabytes, best, limit)
+	}
 }
 
 // What is held back arrives in the end, also on connections made meanwhile.

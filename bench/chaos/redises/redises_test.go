@@ -18,7 +18,7 @@ func TestSet_KeepsWhatItAcknowledged(t *testing.T) {
 	for _, topology := range Topologies {
 		t.Run(string(topology), func(t *testing.T) {
 			t.Parallel()
-			ctx, cancel := context.WithTimeout(context.Background(), 90*time.Second)
+			ctx, cancel := context.WithTimeout(context.Background(), 4*time.Minute)
 			defer cancel()
 			s, err := Start(ctx, topology)
 			if err != nil {
