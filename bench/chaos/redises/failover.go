@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
+	"time"
 )
 
 // ErrNoReplica is returned by Failover when nobody could take over.
@@ -32,20 +33,36 @@ func (s *Set) sentinelFailover(ctx context.Context, master *Server) error {
 	if err == nil {
 		err = s.caughtUp(ctx, master)
 	}
-	if err == nil {
-		err = s.sentinels[0].admin.Do(ctx, "SENTINEL", "FAILOVER", masterName).Err()
-	}
 	if err != nil {
 		return fmt.Errorf("redises: failover: %w", err)
 	}
-	err = poll(ctx, "demote "+master.Name, func() error {
-		role, err := master.info(ctx, "replication", "role")
-		if err == nil && role == "master" {
-			err = errors.New("it is still the master")
-		}
-		return err
-	})
+	err = s.demote(ctx, master)
 	return errors.Join(err, master.wantReplicas(ctx, 1))
+}
+
+// askAgain is how long after a demand for a failover the next one may come.
+const askAgain = 3 * time.Second
+
+// demote asks for a failover until it is done. Sentinel gives one up when the
+// replica that it has chosen is late, on a busy machine for instance, tells only its
+// log, and makes the replica one again, which may have been a master for a moment.
+// Nothing is lost by that: it has no replicas, so it takes no writes.
+func (s *Set) demote(ctx context.Context, master *Server) error {
+	var asked time.Time
+	var answer error
+	return poll(ctx, "demote "+master.Name, func() error {
+		role, err := master.info(ctx, "replication", "role")
+		if err != nil || role != "master" {
+			return err
+		}
+		// The master hears of its end a second or two after the Sentinels have decided.
+		if time.Since(asked) > askAgain && s.sentinelMaster(ctx) == master.Addr() {
+			asked = time.Now()
+			// INPROG, while one is under way, and NOGOODSLAVE, for now, are no failures.
+			answer = s.sentinels[0].admin.Do(ctx, "SENTINEL", "FAILOVER", masterName).Err()
+		}
+		return errors.Join(errors.New("it is still the master"), answer)
+	})
 }
 
 // caughtUp waits until all replicas have what their master has.
