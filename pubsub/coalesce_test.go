@@ -109,11 +109,8 @@ func TestGathering_NobodyIsWoken(t *testing.T) {
 func TestLink_GathersOnItsSocket(t *testing.T) {
 	t.Parallel()
 	b := open(t, testConfig(redistest.Start(t).URL()), nil)
-	l := &link{bus: b.Bus, interest: b.interest, client: newClient(b.target), ctx: t.Context(), cancel: func(error) {}}
+	l := b.dialLink(t)
 	defer l.close()
-	if err := l.dial(); err != nil {
-		t.Fatalf("dial: %v", err)
-	}
 	if l.socket == nil {
 		t.Errorf("no socket was found in a %T", l.conn)
 	}

@@ -28,11 +28,8 @@ func TestLink_QuietConnectionStays(t *testing.T) {
 func TestLink_GoRedisKeepsNoChannels(t *testing.T) {
 	server := redistest.Start(t)
 	b := open(t, testConfig(server.URL()), nil)
-	l := &link{bus: b.Bus, interest: b.interest, client: newClient(b.target), ctx: t.Context(), cancel: func(error) {}}
+	l := b.dialLink(t)
 	defer l.close()
-	if err := l.dial(); err != nil {
-		t.Fatalf("dial: %v", err)
-	}
 	b.interest.link()
 	if err := l.flush(); err != nil {
 		t.Fatalf("flush: %v", err)

@@ -127,6 +127,18 @@ func open(tb testing.TB, cfg Config, h Handler) *testBus {
 	return b
 }
 
+// dialLink returns a link of b that has dialled and reads nothing yet. The caller
+// closes it.
+func (b *testBus) dialLink(tb testing.TB) *link {
+	tb.Helper()
+	l := &link{bus: b.Bus, interest: b.interest, client: newClient(b.target), ctx: tb.Context(), cancel: func(error) {}}
+	if err := l.dial(); err != nil {
+		l.close()
+		tb.Fatalf("dial: %v", err)
+	}
+	return l
+}
+
 func (b *testBus) run(tb testing.TB) {
 	tb.Helper()
 	ctx, cancel := context.WithCancel(context.Background())

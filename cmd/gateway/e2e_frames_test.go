@@ -104,7 +104,7 @@ func TestServe_JoinAnswersBeforeItAcks(t *testing.T) {
 
 func TestServe_WelcomeSaysWhereOneIs(t *testing.T) {
 	t.Parallel()
-	s := startSystem(t, nil)
+	s := startSystem(t, func(c *Config) { c.Engine = DefaultConfig().Engine })
 	first, second := s.a.connect(t, "ann"), s.b.connect(t, "ann")
 	var content struct {
 		Code           *int
@@ -129,7 +129,7 @@ func TestServe_WelcomeSaysWhereOneIs(t *testing.T) {
 	if one.ClientID == "" || one.ClientID == two.ClientID || one.Node != "node-a" || two.Node != "node-b" {
 		t.Errorf("welcome says %+v and %+v, want two clients on two nodes", one, two)
 	}
-	if one.UserID != "ann" || one.PingInterval != 600 || one.ReconnectWindowMS != 5000 || one.Protocol != 1 {
+	if one.UserID != "ann" || one.PingInterval != 25 || one.ReconnectWindowMS != 5000 || one.Protocol != 1 {
 		t.Errorf("welcome says %+v", one)
 	}
 	if age := time.Since(one.ServerTime).Abs(); age > time.Minute || !recent(first.welcome.Timestamp) {

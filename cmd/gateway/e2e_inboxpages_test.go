@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/ginforge/gateway/pubsub/stream"
 )
@@ -14,7 +13,6 @@ import (
 func withBigInbox(c *Config) {
 	withInbox(c)
 	c.Inbox.Size = 1000
-	c.Engine.PingInterval, c.Engine.PongTimeout = 10*time.Minute, 9*time.Minute
 }
 
 // letterBytes is the size of the messages that fill an inbox.

@@ -12,7 +12,6 @@ import (
 	"sync"
 	"syscall"
 	"testing"
-	"time"
 
 	"github.com/coder/websocket"
 	goredis "github.com/redis/go-redis/v9"
@@ -78,7 +77,6 @@ func TestServe_StalledReaders(t *testing.T) {
 	const readers, ticks, musts, senders = 200, 1200, 60, 3
 	s := startSystem(t, func(c *Config) {
 		c.Namespaces["ticker"] = NamespaceConfig{Join: allowAny, Publish: allowAny, Delivery: DeliveryRuleConfig{Class: "latest"}}
-		c.Engine.PingInterval, c.Engine.PongTimeout = 10*time.Minute, 9*time.Minute // they are stalled, not gone
 	})
 	stalled := make([]*client, readers)
 	for i := range stalled {
